@@ -1,0 +1,33 @@
+//! `offhost` runs the processes of published data-science content under strict process-management rules,
+//! in two modes from one description: as Kubernetes Pods (off-host) or in an `unshare(2)` sandbox (local).
+//!
+//! ```text
+//! job file                         settings (gcfg, env)   runtimes.yaml   accounts
+//!    \__ parse, deny unknown fields __/        \_______ parse, validate _____/
+//!                   v                                        v
+//!            gather (IO: the bundle, what is installed, what exists)
+//!                   v
+//!       plan::plan(&Task, &Settings, &Runtimes, &Accounts) -> Plan         pure, total, no clock
+//!            /                                   \
+//!      pod (next step)                   sandbox::build(&Plan) -> SandboxSpec   pure, infallible
+//!                                                   v
+//!                                       offhost-exec: namespaces, mounts, walls, exec
+//! ```
+//!
+//! The pure core (`names`, `reason`, `api`, `plan`, `sandbox`, and the parsers of `settings`, `runtimes` and
+//! `content`) never touches the file system, the clock or the environment; `tests/it/architecture.rs` holds that.
+
+pub mod api;
+pub mod cli;
+pub mod content;
+pub mod data;
+pub mod exec;
+pub mod identity;
+pub mod local;
+pub mod names;
+pub mod plan;
+pub mod reason;
+pub mod runtimes;
+pub mod sandbox;
+pub mod settings;
+pub mod text;

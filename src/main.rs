@@ -1,0 +1,5 @@
+//! Entry of `offhost`.
+
+fn main() -> std::process::ExitCode {
+    std::process::ExitCode::SUCCESS
+}

@@ -1,0 +1,38 @@
+//! Every literal that two parts must agree on: API group, directories, file names, variables.
+
+/// API group of the custom resources and of the job files.
+pub const GROUP: &str = "offhost.dev";
+/// Version of the custom resources.
+pub const VERSION: &str = "v1alpha1";
+/// `apiVersion` of a job file.
+pub const API_VERSION: &str = "offhost.dev/v1alpha1";
+/// `kind` of a finite task.
+pub const KIND_CONTENT_JOB: &str = "ContentJob";
+
+/// Where content sees its directories (PW1). Not customisable, as in the products whose content this runs.
+pub const MOUNT_DIR: &str = "/opt/rstudio-connect/mnt";
+/// The unpacked source, and the working directory (PW1).
+pub const MOUNT_APP: &str = "/opt/rstudio-connect/mnt/app";
+/// The output directory of a render (PW1).
+pub const MOUNT_REPORT: &str = "/opt/rstudio-connect/mnt/report";
+/// Staging area of R package installation (PW1, FS3).
+pub const MOUNT_R: &str = "/opt/rstudio-connect/mnt/R";
+/// The shared R package cache and the libraries made from it (PW1).
+pub const MOUNT_PACKRAT: &str = "/opt/rstudio-connect/mnt/packrat";
+/// The shared Python environments (PW1).
+pub const MOUNT_PYTHON: &str = "/opt/rstudio-connect/mnt/python-environments";
+/// The job's log directory (FS3).
+pub const MOUNT_LOG: &str = "/opt/rstudio-connect/mnt/log";
+/// The starters of `runtime/`; outside `MOUNT_DIR` on purpose (PW3).
+pub const MOUNT_RUNTIME: &str = "/opt/offhost/runtime";
+
+/// Directory below `Server.TempDir` that holds the per-process temporary directories (TD2).
+pub const WORKSPACES: &str = "connect-workspaces";
+/// Default configuration directory; always masked (FS1).
+pub const CONFIG_DIR: &str = "/etc/rstudio-connect";
+/// Default configuration file.
+pub const CONFIG_FILE: &str = "/etc/rstudio-connect/rstudio-connect.gcfg";
+/// Prefix of the variables that override settings: `OFFHOST_SECTION_KEY` (CN1).
+pub const ENV_PREFIX: &str = "OFFHOST_";
+/// Name of the helper program, installed beside `offhost`.
+pub const EXEC_PROGRAM: &str = "offhost-exec";

@@ -1,0 +1,256 @@
+//! What a plan is. Plain data, ordered, so that the same input prints the same bytes.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::api::job::{ContentJobSpec, KeyRef, TaskKind};
+use crate::content::BundleFacts;
+use crate::runtimes::{Choice, LanguageName};
+
+/// Which rendering of the plan is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// The sandbox of this machine.
+    Local,
+    /// A Kubernetes Pod.
+    Pod,
+}
+
+/// One thing to be done, with the facts that were gathered for it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Task {
+    /// Which mode the plan is for.
+    pub mode: Mode,
+    /// What was asked for.
+    pub spec: ContentJobSpec,
+    /// The content item (XX).
+    pub content: String,
+    /// The bundle (YY).
+    pub bundle: String,
+    /// The job's own key: names its temporary directory, copy and log directory.
+    pub job_key: String,
+    /// The result's number (RR).
+    pub rendering: String,
+    /// What the bundle says.
+    pub facts: BundleFacts,
+    /// The server's own environment; empty in Pod mode (EN2, EN3).
+    pub server_env: BTreeMap<String, String>,
+    /// Environments that are already installed, by key.
+    pub installed: Vec<EnvironmentKey>,
+    /// Whether `uv` is to be had beside the chosen Python.
+    pub uv: Option<PathBuf>,
+}
+
+/// The directory of an installed environment, relative to `DataDir` (PK1, PK2).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct EnvironmentKey {
+    /// R or Python.
+    pub language: LanguageName,
+    /// Path below `DataDir`: `python-environments/pip/3.11.2/KEY` or `packrat/4.2.2/libraries/KEY`.
+    pub path: String,
+}
+
+/// All processes of one job, in order: installations first (RA4), then the task itself.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Plan {
+    /// Which mode it was made for.
+    pub mode: Mode,
+    /// The content item (XX).
+    pub content: String,
+    /// The bundle (YY).
+    pub bundle: String,
+    /// The runtime and why it was chosen (EX3, EX5).
+    pub runtime: Choice,
+    /// The processes.
+    pub processes: Vec<ProcessPlan>,
+    /// What a reader should know: inferences, ignored settings, weakened isolation.
+    pub notes: Vec<String>,
+}
+
+/// One process.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ProcessPlan {
+    /// What it is for.
+    pub purpose: Purpose,
+    /// Its full command line, the supervisor's words first (SV1).
+    pub command: Vec<String>,
+    /// How many words of `command` are the supervisor's.
+    pub supervisor_words: usize,
+    /// Working directory.
+    pub working_dir: String,
+    /// Account (RA).
+    pub identity: Identity,
+    /// Environment (EN).
+    pub env: BTreeMap<String, EnvValue>,
+    /// What it sees of the data, and whether it may write there (FS3).
+    pub mounts: Vec<Mount>,
+    /// What it does not see (FS1).
+    pub masks: Vec<Mask>,
+    /// Its temporary directory (TD1).
+    pub tmp: TmpDir,
+    /// What covers `/home` (FS5).
+    pub home: HomePlan,
+    /// Limits.
+    pub limits: Limits,
+    /// Ended after this many seconds.
+    pub timeout_seconds: Option<u64>,
+    /// What it makes, and what becomes of that.
+    pub output: Output,
+}
+
+/// What a process is for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Purpose {
+    /// Installs packages into a shared cache.
+    Install(EnvironmentKey),
+    /// Does the task of the job.
+    Task(TaskKind),
+}
+
+/// An account, complete (RA6).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Identity {
+    /// Name.
+    pub user: String,
+    /// User id; never 0.
+    pub uid: u32,
+    /// Primary group id; never 0.
+    pub gid: u32,
+    /// All groups, the primary one included, sorted.
+    pub groups: Vec<u32>,
+    /// Home directory of the account, where it has one that exists.
+    pub home: Option<PathBuf>,
+}
+
+/// Value of a variable.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum EnvValue {
+    /// The value itself.
+    Value(String),
+    /// A key of a Secret: read when the process starts, never printed (EN4).
+    SecretKeyRef(KeyRef),
+    /// A key of a ConfigMap.
+    ConfigMapKeyRef(KeyRef),
+}
+
+/// One exposed directory.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Mount {
+    /// Where it is.
+    pub source: Source,
+    /// Where the process sees it.
+    pub target: String,
+    /// Whether it may write there.
+    pub access: Access,
+    /// What it is, for people.
+    pub what: String,
+}
+
+/// Where an exposed directory is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Source {
+    /// Below `DataDir`, relative: a subPath of the volume in Pod mode (design decision 4).
+    Data(String),
+    /// The starters that come with this program.
+    Runtime,
+}
+
+/// Whether an exposed directory can be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Access {
+    /// Read only.
+    ReadOnly,
+    /// Read and write.
+    ReadWrite,
+}
+
+/// One masked path.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Mask {
+    /// The path.
+    pub path: PathBuf,
+    /// The setting it comes from.
+    pub setting: String,
+    /// Whether its absence is an error (FS6) or leaves nothing to hide.
+    pub required: bool,
+}
+
+/// The process's temporary directory.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct TmpDir {
+    /// Where it is on the machine: `Server.TempDir/connect-workspaces/KEY` (TD2).
+    pub path: PathBuf,
+    /// Value of `TMPDIR`.
+    pub target: String,
+    /// Whether it also covers `/tmp` and `/var/tmp` (FS2).
+    pub mask_tmp: bool,
+}
+
+/// What the process sees at `/home` (FS5).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum HomePlan {
+    /// The machine's own `/home`.
+    AsIs,
+    /// This directory covers `/home`.
+    CoveredBy(PathBuf),
+    /// An empty directory covers `/home`.
+    Empty,
+}
+
+/// Limits; `None` is unlimited.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Limits {
+    /// Memory in bytes.
+    pub memory_bytes: Option<u64>,
+    /// CPU in thousandths of a core.
+    pub cpu_millis: Option<u64>,
+    /// Processes and threads.
+    pub pids: Option<u64>,
+    /// Size of one written file in bytes.
+    pub file_size_bytes: Option<u64>,
+    /// Open files.
+    pub open_files: Option<u64>,
+}
+
+/// What a process makes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Output {
+    /// Nothing that outlives it but its log.
+    None,
+    /// An environment: `staging`, relative to `DataDir`, becomes `target` when it succeeded.
+    Environment {
+        /// Where it is made.
+        staging: String,
+        /// What it becomes.
+        target: String,
+    },
+    /// A result below `DataDir` (RD2).
+    Result {
+        /// Copy of the source, relative to `DataDir`, removed afterwards (RD1). `None` for a site rendered in place (ST1).
+        source_copy: Option<String>,
+        /// Output directory, relative to `DataDir`.
+        directory: String,
+        /// Subdirectory that becomes the root of the output (ST2); `None` leaves it as it is (ST3).
+        site_output_dir: Option<String>,
+        /// Main file, if there is one.
+        index: Option<String>,
+        /// Whether it is served after success (RD3).
+        activate: bool,
+    },
+}

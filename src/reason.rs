@@ -1,0 +1,61 @@
+//! One closed list of the reasons a job can fail for: exit code, name and hint of each.
+
+/// Why a job did not succeed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reason {
+    /// What the user wrote is wrong: settings, job file, manifest, command line.
+    InvalidInput,
+    /// No runtime fits.
+    RuntimeNotFound,
+    /// The account is missing, is root, or is outside the shared group.
+    AccountRefused,
+    /// The machine can not give a sandbox.
+    SandboxUnavailable,
+    /// The supervisor does not keep its promises.
+    SupervisorRefused,
+    /// Packages could not be installed.
+    InstallFailed,
+    /// The content's process failed.
+    ProcessFailed,
+    /// The process was ended when its time was over.
+    DeadlineExceeded,
+    /// The process met its memory limit.
+    OutOfMemory,
+    /// The data directory could not be read or written.
+    DataUnavailable,
+}
+
+impl Reason {
+    /// Stable CamelCase name: condition reason, event reason and metric label.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::InvalidInput => "InvalidInput",
+            Self::RuntimeNotFound => "RuntimeNotFound",
+            Self::AccountRefused => "AccountRefused",
+            Self::SandboxUnavailable => "SandboxUnavailable",
+            Self::SupervisorRefused => "SupervisorRefused",
+            Self::InstallFailed => "InstallFailed",
+            Self::ProcessFailed => "ProcessFailed",
+            Self::DeadlineExceeded => "DeadlineExceeded",
+            Self::OutOfMemory => "OutOfMemory",
+            Self::DataUnavailable => "DataUnavailable",
+        }
+    }
+
+    /// Exit code of the command line for this reason, where no process ran whose own code is passed on.
+    /// 64 to 78 are those of `sysexits.h`; 124 is what `timeout(1)` gives.
+    #[must_use]
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::InvalidInput | Self::RuntimeNotFound => 65,
+            Self::AccountRefused => 77,
+            Self::SandboxUnavailable => 71,
+            Self::SupervisorRefused => 78,
+            Self::InstallFailed | Self::ProcessFailed => 1,
+            Self::DeadlineExceeded => 124,
+            Self::OutOfMemory => 137,
+            Self::DataUnavailable => 74,
+        }
+    }
+}

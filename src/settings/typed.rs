@@ -1,0 +1,126 @@
+//! The typed settings that the rest of the system reads. Defaults are those of `table.rs`.
+
+use std::path::PathBuf;
+
+use crate::runtimes::Matching;
+
+/// Everything the configuration says, with defaults filled in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// `[Server]`.
+    pub server: Server,
+    /// `SQLite.Dir` (`Database.Dir` in older files); masked (FS1).
+    pub sqlite_dir: PathBuf,
+    /// `[Applications]`.
+    pub applications: Applications,
+    /// `[R]`.
+    pub r: Language,
+    /// `R.ConfigActive`: value of `R_CONFIG_ACTIVE` (EN5).
+    pub r_config_active: String,
+    /// `[Python]`.
+    pub python: Language,
+    /// `Python.PackageManager`: `pip`, or `uv` for content that allows it (PK2).
+    pub python_package_manager: PackageManager,
+    /// `[Quarto]`.
+    pub quarto: Language,
+    /// `Packages.External`: R packages taken from the system library.
+    pub packages_external: Vec<String>,
+    /// `[RPackageRepository "name"]`, in order.
+    pub r_repositories: Vec<Repository>,
+    /// `[Sandbox]`: settings of this system's own sandbox.
+    pub sandbox: Sandbox,
+    /// `ExecutionEnvironments.ConfigFilePath` (`Launcher.ClusterDefinition` in older files): `runtimes.yaml`.
+    pub runtimes_file: Option<PathBuf>,
+    /// The directory the configuration was read from; masked (FS1).
+    pub config_dir: Option<PathBuf>,
+}
+
+/// `[Server]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Server {
+    /// `Server.DataDir`.
+    pub data_dir: PathBuf,
+    /// `Server.TempDir` (TD2).
+    pub temp_dir: PathBuf,
+    /// `Server.RVersion`: R home directories, of older files (EX1).
+    pub r_version: Vec<PathBuf>,
+}
+
+/// `[Applications]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Applications {
+    /// `Applications.RunAs` (RA1).
+    pub run_as: String,
+    /// `Applications.SharedRunAsUnixGroup`; the primary group of `RunAs` when absent (RA3).
+    pub shared_run_as_unix_group: Option<String>,
+    /// `Applications.HomeMounting` (FS5).
+    pub home_mounting: bool,
+    /// `Applications.InheritSystemEnvVars` (EN2).
+    pub inherit_system_env_vars: bool,
+    /// `Applications.ProhibitedEnvironment` (EN4).
+    pub prohibited_environment: Vec<String>,
+    /// `Applications.Supervisor`, split into words (SV1).
+    pub supervisor: Vec<String>,
+    /// `Applications.Pandoc1Dir` (EN6).
+    pub pandoc1_dir: Option<PathBuf>,
+    /// `Applications.Pandoc2Dir` (EN6).
+    pub pandoc2_dir: Option<PathBuf>,
+    /// `Applications.Pandoc211Dir` (EN6).
+    pub pandoc211_dir: Option<PathBuf>,
+    /// `Applications.BundleRetentionLimit`: bundles kept per content item; 0 keeps all.
+    pub bundle_retention_limit: u32,
+    /// `Applications.RenderingSweepLimit`: results kept per variant; 0 keeps all (RD4).
+    pub rendering_sweep_limit: u32,
+    /// `Applications.RenderingSweepAge`, in seconds: older results are removed; 0 keeps all (RD4).
+    pub rendering_sweep_age_seconds: u64,
+}
+
+/// `[R]`, `[Python]` or `[Quarto]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Language {
+    /// `Enabled`.
+    pub enabled: bool,
+    /// `Executable`, repeatable (EX1).
+    pub executable: Vec<PathBuf>,
+    /// `ExecutableScanning`: look in `/opt/<language>/X` as well (EX2).
+    pub executable_scanning: bool,
+    /// `VersionMatching` (EX3).
+    pub version_matching: Matching,
+}
+
+/// Which program installs Python packages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PackageManager {
+    /// `pip`.
+    Pip,
+    /// `uv`, where it is present and the content allows it.
+    Uv,
+}
+
+/// One `[RPackageRepository "name"]`.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Repository {
+    /// Name of the subsection.
+    pub name: String,
+    /// `URL`; `file:` addresses are read where the installation runs.
+    pub url: String,
+}
+
+/// `[Sandbox]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sandbox {
+    /// `Sandbox.MaskTmp`: cover `/tmp` and `/var/tmp` as the older product did (FS2).
+    pub mask_tmp: bool,
+    /// `Sandbox.UserNamespace`: `auto`, or `never` to use the mount-only form (SB2).
+    pub user_namespace: bool,
+    /// `Sandbox.MemoryLimit` in bytes; 0 is unlimited.
+    pub memory_limit: u64,
+    /// `Sandbox.CPULimit` in thousandths of a CPU; 0 is unlimited.
+    pub cpu_limit_millis: u64,
+    /// `Sandbox.ProcessLimit`; 0 is unlimited.
+    pub process_limit: u64,
+    /// `Sandbox.FileSizeLimit` in bytes; 0 is unlimited.
+    pub file_size_limit: u64,
+    /// `Sandbox.OpenFilesLimit`; 0 keeps the server's.
+    pub open_files_limit: u64,
+}

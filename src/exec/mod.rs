@@ -24,29 +24,42 @@ use std::io::{Read, Seek, SeekFrom};
 use std::os::fd::RawFd;
 
 pub use error::StepError;
+pub(crate) use sys::{block, kill, wait_for};
 
 use crate::sandbox::SandboxSpec;
 
-/// Descriptor the specification is read from.
-pub const SPEC_FD: RawFd = 3;
-/// Descriptor the reports are written to.
-pub const REPORT_FD: RawFd = 4;
-/// Descriptor that is closed at the other end when the server is gone.
-pub const LIFELINE_FD: RawFd = 5;
+/// The descriptors that the helper was started with, by number on its command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Inherited {
+    /// The specification is read from here.
+    spec: RawFd,
+    /// The reports are written here.
+    report: RawFd,
+    /// Closed at the other end when the server is gone.
+    lifeline: RawFd,
+}
 
-/// Runs the helper with what it inherited. Gives the exit code.
+/// Runs the helper with what it inherited: the numbers of three descriptors (specification, report, lifeline).
+/// Gives the exit code.
 #[must_use]
-pub fn run() -> u8 {
-    let report = match sys::inherited(REPORT_FD) {
-        Ok(fd) => fd,
-        Err(_) => return 125,
+pub fn run(arguments: impl Iterator<Item = String>) -> u8 {
+    let numbers: Vec<RawFd> = arguments.filter_map(|word| word.parse().ok()).collect();
+    let [spec, report, lifeline] = numbers[..] else {
+        return 125;
     };
-    let lifeline = sys::inherited(LIFELINE_FD).ok();
-    let mut outside = monitor::Outside {
-        report: report.into(),
+    let fds = Inherited {
+        spec,
+        report,
         lifeline,
     };
-    match read_spec() {
+    let Ok(report) = sys::inherited(fds.report) else {
+        return 125;
+    };
+    let mut outside = monitor::Outside {
+        report: report.into(),
+        lifeline: sys::inherited(fds.lifeline).ok(),
+    };
+    match read_spec(fds) {
         Ok(spec) => monitor::run(&spec, outside),
         Err(error) => {
             let line = serde_json::to_string(&error.report()).unwrap_or_default() + "\n";
@@ -56,15 +69,12 @@ pub fn run() -> u8 {
     }
 }
 
-/// Reads and checks the specification, and closes every other descriptor that was inherited (CVE-2024-21626).
-fn read_spec() -> Result<SandboxSpec, StepError> {
+/// Reads and checks the specification.
+fn read_spec(fds: Inherited) -> Result<SandboxSpec, StepError> {
     const STEP: &str = "read the specification";
     let fault = |message: String| StepError::new(STEP, message, "start this helper through offhost");
-    let mut file = std::fs::File::from(
-        sys::inherited(SPEC_FD).map_err(|error| fault(format!("descriptor 3: {error}")))?,
-    );
-    let _ = sys::close_from(6);
-    let _ = sys::cloexec_from(3);
+    let mut file = std::fs::File::from(sys::inherited(fds.spec).map_err(|error| fault(error.to_string()))?);
+    close_others(fds).map_err(|error| fault(error.to_string()))?;
     // A memory file arrives positioned at its end, a pipe can not seek.
     let _ = file.seek(SeekFrom::Start(0));
     let mut text = Vec::new();
@@ -81,4 +91,20 @@ fn read_spec() -> Result<SandboxSpec, StepError> {
         return Err(fault(format!("{threads} threads run, where one is allowed")));
     }
     Ok(spec)
+}
+
+/// Closes every inherited descriptor but the standard ones and our own three, which are not inherited any further
+/// (CVE-2024-21626).
+fn close_others(fds: Inherited) -> std::io::Result<()> {
+    let mut keep = [fds.spec, fds.report, fds.lifeline].map(|fd| u32::try_from(fd).unwrap_or(0));
+    keep.sort_unstable();
+    let mut first = 3;
+    for fd in keep {
+        if fd > first {
+            sys::close_range(first, fd - 1)?;
+        }
+        first = first.max(fd + 1);
+    }
+    sys::close_range(first, u32::MAX)?;
+    sys::cloexec_from(3)
 }

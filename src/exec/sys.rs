@@ -157,13 +157,13 @@ pub(crate) fn seccomp_mode() -> io::Result<i64> {
     check(unsafe { libc::prctl(libc::PR_GET_SECCOMP) }.into())
 }
 
-/// Closes every descriptor from `first` on.
+/// Closes every descriptor from `first` to `last`.
 ///
 /// # Errors
 /// Those of `close_range(2)`; `ENOSYS` before Linux 5.9.
-pub(crate) fn close_from(first: u32) -> io::Result<()> {
-    // SAFETY: the caller is about to replace the process or owns no descriptor from `first` on.
-    check(unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, 0u32) }).map(drop)
+pub(crate) fn close_range(first: u32, last: u32) -> io::Result<()> {
+    // SAFETY: called at start only, before any descriptor in the range is owned by a value of this program.
+    check(unsafe { libc::syscall(libc::SYS_close_range, first, last, 0u32) }).map(drop)
 }
 
 /// Marks every descriptor from `first` on as closed by exec.
@@ -245,6 +245,43 @@ pub(crate) fn next_signal(fd: &OwnedFd) -> Option<i32> {
     // SAFETY: the buffer is writable and has the size given.
     let read = unsafe { libc::read(fd.as_raw_fd(), (&raw mut info).cast(), size) };
     (usize::try_from(read) == Ok(size)).then(|| i32::try_from(info.ssi_signo).unwrap_or(0))
+}
+
+/// Blocks these signals in this thread and all it starts, so that they are taken with [`wait_for`].
+///
+/// # Errors
+/// Those of `pthread_sigmask(3)`.
+pub(crate) fn block(signals: &[i32]) -> io::Result<()> {
+    // SAFETY: the set is valid, and no old set is asked for.
+    check(unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &set_of(signals), std::ptr::null_mut()) }.into())
+        .map(drop)
+}
+
+/// Waits for one of these blocked signals and gives its number.
+///
+/// # Errors
+/// Those of `sigwaitinfo(2)`, `EINTR` left out.
+pub(crate) fn wait_for(signals: &[i32]) -> io::Result<i32> {
+    loop {
+        // SAFETY: the set is valid; no details are asked for.
+        match check(unsafe { libc::sigwaitinfo(&set_of(signals), std::ptr::null_mut()) }.into()) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            answer => return answer.map(|signal| i32::try_from(signal).unwrap_or(0)),
+        }
+    }
+}
+
+/// A set of these signals.
+fn set_of(signals: &[i32]) -> libc::sigset_t {
+    // SAFETY: all-zero is a valid sigset_t; sigemptyset and sigaddset only write it.
+    unsafe {
+        let mut set: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&raw mut set);
+        for signal in signals {
+            libc::sigaddset(&raw mut set, *signal);
+        }
+        set
+    }
 }
 
 /// Waits for any blocked signal and gives its number.

@@ -1,1 +1,3 @@
-//! To be filled.
+//! Local mode: the sandbox of this machine, and the jobs that run in it.
+
+pub mod launcher;

@@ -1,3 +1,6 @@
 //! Local mode: the sandbox of this machine, and the jobs that run in it.
 
 pub mod launcher;
+pub mod output;
+pub mod probe;
+pub mod supervisor;

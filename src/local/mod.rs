@@ -3,4 +3,5 @@
 pub mod launcher;
 pub mod output;
 pub mod probe;
+pub mod secrets;
 pub mod supervisor;

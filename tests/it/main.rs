@@ -1,1 +1,4 @@
 //! The one integration test binary.
+
+mod gcfg_oracle;
+mod support;

@@ -50,7 +50,7 @@ impl Decimal {
     pub(super) fn whole(self) -> Option<u64> {
         let whole = self.times(1)?;
         let tenth_power = 10_u128.checked_pow(self.scale.max(0).unsigned_abs())?;
-        (self.scale <= 0 || self.digits % tenth_power == 0).then_some(whole)
+        (self.scale <= 0 || self.digits.is_multiple_of(tenth_power)).then_some(whole)
     }
 }
 

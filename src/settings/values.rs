@@ -46,10 +46,10 @@ pub enum ValueError {
     #[error("'{0}' is not an absolute path; write one that starts with '/'")]
     RelativePath(String),
     /// An empty value where there must be one.
-    #[error("the value is empty; give one, or remove the line to use the default")]
+    #[error("the value is empty; give one, or leave the setting out to use the default")]
     Empty,
     /// A key without `=` where there must be a value.
-    #[error("the key has no value; write '= value' after it, or remove the line to use the default")]
+    #[error("the key has no value; write '= value' after it, or leave the setting out to use the default")]
     NoValue,
     /// A command with an open quote.
     #[error("the quote {1} is not closed in the command '{0}'; close it")]
@@ -231,6 +231,20 @@ fn bytes_in(unit: &str) -> Option<u64> {
     Some(base.pow(power))
 }
 
+/// The one of `choices` that `text` spells, in any case.
+///
+/// # Errors
+/// [`ValueError::Choice`].
+pub fn parse_choice(text: &str, choices: &'static [&'static str]) -> Result<&'static str, ValueError> {
+    let chosen = choices
+        .iter()
+        .find(|choice| choice.eq_ignore_ascii_case(text.trim()));
+    chosen.copied().ok_or_else(|| ValueError::Choice {
+        given: text.to_owned(),
+        choices,
+    })
+}
+
 /// Splits a command into words as a shell does: blanks separate, quotes hold together, a backslash takes the
 /// next character as it is (in double quotes only before `"` and `\`). Nothing is expanded. The first word
 /// must be an absolute path; no words at all is no command.
@@ -275,3 +289,7 @@ fn split_words(text: &str) -> Result<Vec<String>, ValueError> {
     words.extend(word);
     Ok(words)
 }
+
+#[cfg(test)]
+#[path = "values_tests.rs"]
+mod tests;

@@ -82,7 +82,7 @@ pub fn parse_bool(text: &str) -> Result<bool, ValueError> {
 /// [`ValueError::Int`] and [`ValueError::TooLarge`].
 pub fn parse_plain_int(text: &str) -> Result<i64, ValueError> {
     let int = || ValueError::Int(text.to_owned());
-    let trimmed = text.trim_matches(is_go_space);
+    let trimmed = text.trim();
     let unsigned = trimmed.strip_prefix('-').unwrap_or(trimmed);
     let sign = if unsigned.len() < trimmed.len() { "-" } else { "" };
     let (digits, radix) = match unsigned.strip_prefix("0x") {
@@ -94,11 +94,6 @@ pub fn parse_plain_int(text: &str) -> Result<i64, ValueError> {
         return Err(int());
     }
     i64::from_str_radix(&format!("{sign}{digits}"), radix).map_err(|_| ValueError::TooLarge(text.to_owned()))
-}
-
-/// What Go trims. Rust's own notion of white space is the same set.
-fn is_go_space(c: char) -> bool {
-    c.is_whitespace()
 }
 
 /// Single underscores may stand between the digits of a hexadecimal number, and after its prefix.

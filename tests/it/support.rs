@@ -7,8 +7,10 @@ use std::io::Write as _;
 pub(crate) fn needs(name: &str, var: &str, why: &str) -> bool {
     let given = std::env::var(var).is_ok_and(|value| value == "1");
     if !given {
-        // Past the capture of the test harness, so that a skipped test is seen.
-        let _ = writeln!(std::io::stderr(), "SKIPPED {name}: {why}; set {var}=1 to run it");
+        // Past the capture of the test harness, so that a skipped test is seen; in one write, because tests
+        // run side by side.
+        let line = format!("\nSKIPPED {name}: {why}; set {var}=1 to run it\n");
+        let _ = std::io::stderr().write_all(line.as_bytes());
     }
     given
 }

@@ -89,11 +89,11 @@ pub(crate) fn read_link(dir: BorrowedFd<'_>, name: &CStr) -> Result<PathBuf, Err
     Ok(PathBuf::from(OsStr::from_bytes(target.as_bytes())))
 }
 
-/// Names of a server-owned directory, sorted; empty where it does not exist.
+/// Names of a server-owned directory, sorted; empty where there is no such directory.
 pub(crate) fn names(path: &Path) -> Result<Vec<String>, IoFailure> {
-    let dir = match open_dir(path) {
+    let dir = match open_dir_nofollow(path) {
         Ok(dir) => dir,
-        Err(Errno::NOENT | Errno::NOTDIR) => return Ok(Vec::new()),
+        Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return Ok(Vec::new()),
         Err(error) => return Err(IoFailure::new("read directory", path, error)),
     };
     let mut names: Vec<String> = entries(dir.as_fd())

@@ -149,6 +149,18 @@ impl Claim {
         }
     }
 
+    /// Makes the directory `path`, removing first what a dead claimant of that name has left.
+    ///
+    /// # Errors
+    /// A living claimant has it, or the directory can not be made.
+    pub fn make_anew(path: &Path) -> Result<Self, IoFailure> {
+        if let Probe::Free(lock) = FileLock::probe(&layout::lock_beside(path))? {
+            super::remove::remove_tree(path)?;
+            lock.remove();
+        }
+        Self::make(path)?.ok_or_else(|| IoFailure::new("make directory", path, Errno::EXIST))
+    }
+
     /// Gives the directory to the account that is to write in it.
     ///
     /// # Errors

@@ -4,11 +4,13 @@ use std::path::PathBuf;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::activate::{Renders, ResultError, ResultRecord};
+use super::activate::{Renders, ResultRecord};
+use super::bundles;
 use super::dir;
-use super::failure::{Context, IoFailure};
+use super::failure::IoFailure;
 use super::layout;
 use super::lock::{FileLock, Probe};
+use super::result_error::ResultError;
 
 /// One result, as a list shows it.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -118,7 +120,6 @@ impl Renders<'_> {
     /// Directory first: a record without a directory is nothing, a directory in pieces with one would be served.
     fn take_away(&self, number: u64) -> Result<(), IoFailure> {
         dir::take_away(&self.path(number))?;
-        let record = self.record_path(number);
-        std::fs::remove_file(&record).during("remove", &record)
+        bundles::remove_file(&self.record_path(number))
     }
 }

@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{self, AtFlags, FileType, Gid, Mode, Uid};
 use rustix::io::Errno;
 
-use super::activate::ResultError;
 use super::failure::{Context, IoFailure};
 use super::fdio::{self, Entry};
 use super::layout;
+use super::result_error::ResultError;
 
 /// Notes beyond this many are counted instead of listed.
 const MAX_NOTES: usize = 20;

@@ -8,8 +8,8 @@ use std::path::{Component, Path, PathBuf};
 use rustix::fs;
 use rustix::io::Errno;
 
-use super::activate::ResultError;
 use super::failure::{Context, IoFailure};
+use super::result_error::ResultError;
 use super::{fdio, layout, remove, seal};
 
 /// The output subdirectory in plain form; `None` where the site is rendered into its own directory (ST3).

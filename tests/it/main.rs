@@ -1,9 +1,6 @@
 //! The one integration test binary.
 
-<<<<<<< HEAD
+mod bundles;
 mod gcfg_oracle;
 mod settings_docs;
 mod support;
-=======
-mod bundles;
->>>>>>> w-content

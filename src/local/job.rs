@@ -1,0 +1,240 @@
+//! One job from request to result: deploy, plan, install, run, finish, activate, clean up.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use jiff::Timestamp;
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use super::deploy::{self, Request};
+use super::error::LocalError;
+use super::gather::{self, Ids};
+use super::install::{self, Installed};
+use super::server::{Server, gather_accounts};
+use super::task;
+use crate::api::job::TaskKind;
+use crate::content::BundleFacts;
+use crate::data::{BundleUse, ContentId, JobDir, Rendering, Renders, Store, Variant};
+use crate::plan::{self, Mode, Plan, ProcessPlan, Purpose};
+
+/// Is told what happens.
+pub trait Watcher {
+    /// Something begins.
+    fn step(&self, text: &str);
+    /// Something is done.
+    fn done(&self, text: &str);
+    /// A process is about to write to the terminal.
+    fn pause(&self);
+}
+
+/// What a job came to.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The content item.
+    pub content: ContentId,
+    /// The job.
+    pub key: String,
+    /// The result's main file or directory, or the environment that was installed; none for a command.
+    pub path: Option<PathBuf>,
+}
+
+/// The record of a job, `jobs/XX/KEY/job.json` (PK10).
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Record<'a> {
+    name: &'a str,
+    tag: &'a str,
+    bundle: u64,
+    started: Timestamp,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    finished: Option<Timestamp>,
+    state: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exit_code: Option<u8>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    message: Option<String>,
+}
+
+/// A job whose bundle is deployed and in use.
+pub(super) struct Job<'a> {
+    pub(super) server: &'a Server,
+    pub(super) watcher: &'a dyn Watcher,
+    pub(super) content: ContentId,
+    pub(super) bundle: u64,
+    pub(super) facts: BundleFacts,
+    pub(super) request: Request,
+    pub(super) key: String,
+    pub(super) variant: Variant,
+    _in_use: BundleUse,
+}
+
+/// Runs a job. Whatever fails and whenever, what is served stays what it was.
+///
+/// # Errors
+/// Why it did not succeed, in one sentence.
+pub fn run(server: &Server, request: Request, watcher: &dyn Watcher) -> Result<Outcome, LocalError> {
+    let job = prepare(server, request, watcher)?;
+    // Once before anything is made: what the plan refuses leaves no trace.
+    job.plan("1")?;
+    let directory = JobDir::make(&server.data, &job.content, &job.key, super::process::owner(&server.run_as))?;
+    let started = Timestamp::now();
+    let tag = crate::content::kinds::job_tag(job.request.spec.task.unwrap_or(TaskKind::Run), &job.facts);
+    let mut record = Record {
+        name: &job.request.name,
+        tag,
+        bundle: job.bundle,
+        started,
+        finished: None,
+        state: "running",
+        exit_code: None,
+        reason: None,
+        message: None,
+    };
+    directory.write_record(&record)?;
+    let answer = job.execute(&directory);
+    record.finished = Some(Timestamp::now());
+    match &answer {
+        Ok(_) => (record.state, record.exit_code) = ("succeeded", Some(0)),
+        Err(error) => {
+            record.state = "failed";
+            record.exit_code = error.process_code();
+            record.reason = Some(error.reason().name());
+            record.message = Some(error.to_string());
+        }
+    }
+    directory.write_record(&record)?;
+    let path = answer?;
+    job.retain()?;
+    Ok(Outcome { content: job.content, key: job.key, path })
+}
+
+/// Deploys the bundle if the request names one by path, and marks it as in use.
+fn prepare<'a>(server: &'a Server, mut request: Request, watcher: &'a dyn Watcher) -> Result<Job<'a>, LocalError> {
+    let store = Store::new(&server.data);
+    let (content, bundle) = match request.spec.bundle.path.clone() {
+        Some(path) => {
+            let staging = server.data.ensure("apps")?;
+            let opened = deploy::open(&request, &path, &staging)?;
+            // Nothing is deployed that could not be used.
+            deploy::facts(&opened.tree, &request.spec)?;
+            let content = deploy::content_id(&request.spec, &opened.source)?;
+            let bundle = deploy::deploy(&server.data, &content, request.spec.content.is_some(), &opened)?;
+            (content, bundle)
+        }
+        None => existing(&store, &request)?,
+    };
+    watcher.done(&format!("content {content}, bundle {bundle}"));
+    let in_use = store.use_bundle(&content, bundle)?;
+    let facts = deploy::facts(in_use.path(), &request.spec)?;
+    if request.spec.task.is_none() {
+        request.spec.task = Some(plan::task_kind(&request.spec, &facts)?);
+    }
+    let variant = Variant::parse(request.spec.variant.as_deref().unwrap_or("default"))?;
+    let key = new_key();
+    Ok(Job { server, watcher, content, bundle, facts, request, key, variant, _in_use: in_use })
+}
+
+/// The bundle that a request names by content item and number.
+fn existing(store: &Store<'_>, request: &Request) -> Result<(ContentId, u64), LocalError> {
+    let name = request.spec.content.clone().unwrap_or_default();
+    let content = ContentId::parse(&name)?;
+    let bundle = match &request.spec.bundle.id {
+        Some(id) => crate::data::layout::parse_number(id).ok_or_else(|| LocalError::Target {
+            path: PathBuf::from(id),
+            problem: "is not the number of a bundle; see offhost content list".to_owned(),
+        })?,
+        None => store.active(&content)?.ok_or(LocalError::NoBundle(name))?,
+    };
+    Ok((content, bundle))
+}
+
+/// A new job's key: 16 characters that no other job has.
+fn new_key() -> String {
+    static COUNTER: AtomicU64 = AtomicU64::new(0);
+    let now = Timestamp::now().as_nanosecond();
+    let seed = format!("{now} {} {}", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed));
+    Sha256::digest(seed).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl Job<'_> {
+    /// The plan, for a result of this number.
+    pub(super) fn plan(&self, rendering: &str) -> Result<Plan, LocalError> {
+        let settings = &self.server.settings;
+        let accounts = gather_accounts(settings, self.request.spec.run_as.as_deref())?;
+        let ids = Ids {
+            content: self.content.to_string(),
+            bundle: self.bundle.to_string(),
+            job_key: self.key.clone(),
+            rendering: rendering.to_owned(),
+        };
+        let (spec, facts) = (self.request.spec.clone(), self.facts.clone());
+        let task = gather::task(Mode::Local, ids, spec, facts, Some(self.server.data.root()));
+        Ok(plan::plan(&task, settings, &self.server.discovered.runtimes, &accounts)?)
+    }
+
+    pub(super) fn renders(&self) -> Renders<'_> {
+        Renders::new(&self.server.data, self.content.clone(), self.variant.clone())
+    }
+
+    /// Installs what is missing, then does the task. Gives the path of what it made.
+    fn execute(&self, directory: &JobDir) -> Result<Option<PathBuf>, LocalError> {
+        let rendering = match self.request.spec.task {
+            Some(TaskKind::Render | TaskKind::RenderSite) => Some(self.renders().begin(None)?),
+            _ => None,
+        };
+        let number = rendering.as_ref().map_or_else(|| "1".to_owned(), |rendering| rendering.number().to_string());
+        let plan = self.plan(&number)?;
+        for note in &plan.notes {
+            self.watcher.done(&format!("note: {note}"));
+        }
+        let mut last = None;
+        for process in &plan.processes {
+            let step = self.process(directory, process);
+            match step {
+                Ok(path) => last = path.or(last),
+                Err(error) => {
+                    self.discard(rendering)?;
+                    return Err(error);
+                }
+            }
+            if let Purpose::Task(kind) = &process.purpose {
+                return task::run(self, directory, process, *kind, rendering);
+            }
+        }
+        Ok(last)
+    }
+
+    fn discard(&self, rendering: Option<Rendering>) -> Result<(), LocalError> {
+        rendering.map_or(Ok(()), |rendering| Ok(self.renders().discard(rendering)?))
+    }
+
+    /// Runs one installation; a task is run by the caller, who holds its result.
+    fn process(&self, directory: &JobDir, process: &ProcessPlan) -> Result<Option<PathBuf>, LocalError> {
+        if super::signals::stop_asked() {
+            return Err(LocalError::Stopped);
+        }
+        let Purpose::Install(key) = &process.purpose else { return Ok(None) };
+        let what = if key.language == crate::runtimes::LanguageName::R { "R" } else { "Python" };
+        self.watcher.step(&format!("installing {what} packages"));
+        self.watcher.pause();
+        let on_wait = || self.watcher.step(&format!("waiting for another job that installs the same {what} packages"));
+        let done = install::run(self.server, directory, process, key, on_wait)?;
+        self.watcher.done(&match done {
+            Installed::Now => format!("{what} packages installed in {}", key.path),
+            Installed::Meanwhile => format!("{what} packages were installed by another job, in {}", key.path),
+        });
+        Ok(Some(self.server.data.path(&key.path)))
+    }
+
+    /// Removes what is beyond the limits of retention (RD4, AP2).
+    fn retain(&self) -> Result<(), LocalError> {
+        let applications = &self.server.settings.applications;
+        let (keep, age) = (applications.rendering_sweep_limit, applications.rendering_sweep_age_seconds);
+        self.renders().retain(keep, age, Timestamp::now())?;
+        Store::new(&self.server.data).retain_bundles(&self.content, applications.bundle_retention_limit)?;
+        Ok(())
+    }
+}

@@ -139,17 +139,19 @@ fn assemble(
 ) -> Result<ProcessPlan, PlanError> {
     let masks = masks::of(scope)?;
     let tmp = tmp(scope, suffix);
-    let installs = matches!(parts.purpose, Purpose::Install(_));
+    let installed = match &parts.purpose {
+        Purpose::Install(key) => Some(key.language),
+        Purpose::Task(_) => None,
+    };
     let place = Place {
         identity,
         home: home::decide(scope.task.mode, scope.settings, identity, &masks, &tmp.target),
         tmp,
-        environments_ready: !installs,
+        environments_ready: installed.is_none(),
     };
-    let env = if installs {
-        env::of_install(scope, &place)
-    } else {
-        env::of_task(scope, &place)?
+    let env = match installed {
+        Some(language) => env::of_install(scope, &place, language),
+        None => env::of_task(scope, &place)?,
     };
     let supervisor = supervisor::words(scope)?;
     Ok(ProcessPlan {

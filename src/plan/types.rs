@@ -246,7 +246,7 @@ pub struct Limits {
 
 /// What a process makes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Output {
     /// Nothing that outlives it but its log.
     None,

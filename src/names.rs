@@ -38,3 +38,5 @@ pub const CONFIG_FILE: &str = "/etc/rstudio-connect/rstudio-connect.gcfg";
 pub const ENV_PREFIX: &str = "OFFHOST_";
 /// Name of the helper program, installed beside `offhost`.
 pub const EXEC_PROGRAM: &str = "offhost-exec";
+/// Directory below each control group controller that holds the groups of jobs.
+pub const CGROUP_PARENT: &str = "offhost";

@@ -2,6 +2,9 @@
 
 use thiserror::Error;
 
+use Nature::{Application, Command, Document, Files};
+
+use super::AppMode as M;
 use super::{AppMode, BundleFacts};
 use crate::api::job::TaskKind;
 use crate::runtimes::LanguageName;
@@ -41,170 +44,32 @@ const R: &[LanguageName] = &[LanguageName::R];
 const PYTHON: &[LanguageName] = &[LanguageName::Python];
 const QUARTO: &[LanguageName] = &[LanguageName::Quarto];
 const NODE: &[LanguageName] = &[LanguageName::Nodejs];
+const TENSORFLOW_NAME: &str = "tensorflow-saved-model";
 const TENSORFLOW: &[LanguageName] = &[LanguageName::Tensorflow];
 
 /// Every kind, in the order in which errors list them.
+#[rustfmt::skip]
 pub const KINDS: &[Kind] = &[
-    kind(
-        AppMode::RmdStatic,
-        "rmd-static",
-        "R Markdown document",
-        R,
-        Nature::Document,
-        "build_report",
-    ),
-    kind(
-        AppMode::RmdShiny,
-        "rmd-shiny",
-        "interactive R Markdown document",
-        R,
-        Nature::Application,
-        "render_shiny",
-    ),
-    kind(
-        AppMode::QuartoStatic,
-        "quarto-static",
-        "Quarto document",
-        QUARTO,
-        Nature::Document,
-        "build_report",
-    ),
-    kind(
-        AppMode::QuartoShiny,
-        "quarto-shiny",
-        "interactive Quarto document",
-        QUARTO,
-        Nature::Application,
-        "render_shiny",
-    ),
-    kind(
-        AppMode::JupyterStatic,
-        "jupyter-static",
-        "Jupyter notebook",
-        PYTHON,
-        Nature::Document,
-        "build_jupyter",
-    ),
-    kind(
-        AppMode::JupyterVoila,
-        "jupyter-voila",
-        "Voila notebook",
-        PYTHON,
-        Nature::Application,
-        "run_voila_app",
-    ),
-    kind(
-        AppMode::Shiny,
-        "shiny",
-        "Shiny for R application",
-        R,
-        Nature::Application,
-        "run_app",
-    ),
-    kind(
-        AppMode::Api,
-        "api",
-        "Plumber API",
-        R,
-        Nature::Application,
-        "run_api",
-    ),
-    kind(
-        AppMode::PythonApi,
-        "python-api",
-        "WSGI application",
-        PYTHON,
-        Nature::Application,
-        "run_python_api",
-    ),
-    kind(
-        AppMode::PythonFastapi,
-        "python-fastapi",
-        "ASGI application",
-        PYTHON,
-        Nature::Application,
-        "run_fastapi_app",
-    ),
-    kind(
-        AppMode::PythonDash,
-        "python-dash",
-        "Dash application",
-        PYTHON,
-        Nature::Application,
-        "run_dash_app",
-    ),
-    kind(
-        AppMode::PythonStreamlit,
-        "python-streamlit",
-        "Streamlit application",
-        PYTHON,
-        Nature::Application,
-        "run_streamlit",
-    ),
-    kind(
-        AppMode::PythonBokeh,
-        "python-bokeh",
-        "Bokeh application",
-        PYTHON,
-        Nature::Application,
-        "run_bokeh_app",
-    ),
-    kind(
-        AppMode::PythonPanel,
-        "python-panel",
-        "Panel application",
-        PYTHON,
-        Nature::Application,
-        "run_panel_app",
-    ),
-    kind(
-        AppMode::PythonShiny,
-        "python-shiny",
-        "Shiny for Python application",
-        PYTHON,
-        Nature::Application,
-        "run_pyshiny_app",
-    ),
-    kind(
-        AppMode::PythonGradio,
-        "python-gradio",
-        "Gradio application",
-        PYTHON,
-        Nature::Application,
-        "run_gradio_app",
-    ),
-    kind(
-        AppMode::Nodejs,
-        "nodejs",
-        "Node.js application",
-        NODE,
-        Nature::Application,
-        "unknown",
-    ),
-    kind(
-        AppMode::TensorflowSavedModel,
-        "tensorflow-saved-model",
-        "TensorFlow model",
-        TENSORFLOW,
-        Nature::Application,
-        "run_tensorflow",
-    ),
-    kind(
-        AppMode::Static,
-        "static",
-        "static content",
-        &[],
-        Nature::Files,
-        "unknown",
-    ),
-    kind(
-        AppMode::Script,
-        "script",
-        "script",
-        &[],
-        Nature::Command,
-        "unknown",
-    ),
+    kind(M::RmdStatic, "rmd-static", "R Markdown document", R, Document, "build_report"),
+    kind(M::RmdShiny, "rmd-shiny", "interactive R Markdown document", R, Application, "render_shiny"),
+    kind(M::QuartoStatic, "quarto-static", "Quarto document", QUARTO, Document, "build_report"),
+    kind(M::QuartoShiny, "quarto-shiny", "interactive Quarto document", QUARTO, Application, "render_shiny"),
+    kind(M::JupyterStatic, "jupyter-static", "Jupyter notebook", PYTHON, Document, "build_jupyter"),
+    kind(M::JupyterVoila, "jupyter-voila", "Voila notebook", PYTHON, Application, "run_voila_app"),
+    kind(M::Shiny, "shiny", "Shiny for R application", R, Application, "run_app"),
+    kind(M::Api, "api", "Plumber API", R, Application, "run_api"),
+    kind(M::PythonApi, "python-api", "WSGI application", PYTHON, Application, "run_python_api"),
+    kind(M::PythonFastapi, "python-fastapi", "ASGI application", PYTHON, Application, "run_fastapi_app"),
+    kind(M::PythonDash, "python-dash", "Dash application", PYTHON, Application, "run_dash_app"),
+    kind(M::PythonStreamlit, "python-streamlit", "Streamlit application", PYTHON, Application, "run_streamlit"),
+    kind(M::PythonBokeh, "python-bokeh", "Bokeh application", PYTHON, Application, "run_bokeh_app"),
+    kind(M::PythonPanel, "python-panel", "Panel application", PYTHON, Application, "run_panel_app"),
+    kind(M::PythonShiny, "python-shiny", "Shiny for Python application", PYTHON, Application, "run_pyshiny_app"),
+    kind(M::PythonGradio, "python-gradio", "Gradio application", PYTHON, Application, "run_gradio_app"),
+    kind(M::Nodejs, "nodejs", "Node.js application", NODE, Application, "unknown"),
+    kind(M::TensorflowSavedModel, TENSORFLOW_NAME, "TensorFlow model", TENSORFLOW, Application, "run_tensorflow"),
+    kind(M::Static, "static", "static content", &[], Files, "unknown"),
+    kind(M::Script, "script", "script", &[], Command, "unknown"),
 ];
 
 const fn kind(

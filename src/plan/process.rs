@@ -1,5 +1,6 @@
 //! Puts the decisions together into processes.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::Serialize;
@@ -71,6 +72,7 @@ pub(super) fn installs(scope: &Scope<'_>, identity: &Identity) -> Result<Vec<Pro
             output: Output::Environment {
                 staging: paths::python_staging(scope.task, &python.version),
                 target: python.key.path.clone(),
+                packages: BTreeMap::new(),
             },
         };
         processes.push(assemble(scope, identity, "-install-python", parts)?);
@@ -87,6 +89,7 @@ pub(super) fn installs(scope: &Scope<'_>, identity: &Identity) -> Result<Vec<Pro
             output: Output::Environment {
                 staging: paths::r_staging(scope.task, &library.version),
                 target: library.key.path.clone(),
+                packages: install::hashes(library),
             },
         };
         processes.push(assemble(scope, identity, "-install-r", parts)?);

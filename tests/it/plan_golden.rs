@@ -15,7 +15,7 @@ struct Golden {
 }
 
 fn check(name: &str, world: &World) {
-    let plan = world.plan().unwrap();
+    let plan = world.plan().expect("it can be planned");
     check_parts(
         name,
         Golden {
@@ -31,7 +31,7 @@ fn check(name: &str, world: &World) {
 
 /// In Pod mode there is no sandbox.
 fn check_pod(name: &str, world: World) {
-    let plan = world.in_pod().plan().unwrap();
+    let plan = world.in_pod().plan().expect("it can be planned");
     check_parts(
         name,
         Golden {

@@ -1,0 +1,189 @@
+//! Control group limits, version 1 and 2, where the machine has the controllers and this process may use them.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::error::{Step, StepError};
+use crate::names::CGROUP_PARENT;
+use crate::sandbox::CgroupSpec;
+
+/// Steps carry this name in messages.
+const STEP: &str = "set control group limits";
+/// Where every distribution mounts control groups.
+const ROOT: &str = "/sys/fs/cgroup";
+
+/// The groups of one process; removed when dropped.
+#[derive(Debug, Default)]
+pub(crate) struct Cgroup {
+    directories: Vec<PathBuf>,
+    memory: Option<PathBuf>,
+    /// Limits that were asked for and can not be had here, for people.
+    pub(crate) missing: Vec<String>,
+}
+
+impl Cgroup {
+    /// Makes the groups and writes the limits.
+    ///
+    /// # Errors
+    /// A controller that is there but refuses the limit.
+    pub(crate) fn create(spec: &CgroupSpec) -> Result<Self, StepError> {
+        let mut group = Self::default();
+        let unified = Path::new(ROOT).join("cgroup.controllers").exists();
+        for (controller, settings) in wanted(spec, unified) {
+            match group.make(controller, &spec.name, unified) {
+                Ok(directory) => {
+                    for (file, value) in &settings {
+                        let path = directory.join(file);
+                        fs::write(&path, value).step(STEP, path.display())?;
+                    }
+                    if controller == "memory" {
+                        group.memory = Some(directory);
+                    }
+                }
+                Err(error) => group
+                    .missing
+                    .push(format!("{controller} limit not in force: {error}")),
+            }
+        }
+        Ok(group)
+    }
+
+    fn make(&mut self, controller: &str, name: &str, unified: bool) -> io::Result<PathBuf> {
+        let base = if unified {
+            PathBuf::from(ROOT)
+        } else {
+            Path::new(ROOT).join(controller)
+        };
+        if !base.join("cgroup.procs").exists() {
+            return Err(io::Error::new(
+                io::ErrorKind::NotFound,
+                "the machine has no such controller",
+            ));
+        }
+        let parent = base.join(CGROUP_PARENT);
+        if unified {
+            delegate(&base, controller)?;
+            make_directory(&parent)?;
+            delegate(&parent, controller)?;
+        } else {
+            make_directory(&parent)?;
+        }
+        let directory = parent.join(name);
+        make_directory(&directory)?;
+        if !self.directories.contains(&directory) {
+            self.directories.push(directory.clone());
+        }
+        Ok(directory)
+    }
+
+    /// Puts a process into the groups.
+    ///
+    /// # Errors
+    /// What the kernel refuses.
+    pub(crate) fn add(&self, pid: i32) -> Result<(), StepError> {
+        for directory in &self.directories {
+            let path = directory.join("cgroup.procs");
+            fs::write(&path, pid.to_string()).step(STEP, path.display())?;
+        }
+        Ok(())
+    }
+
+    /// Whether the kernel ended a process of the group for want of memory.
+    #[must_use]
+    pub(crate) fn out_of_memory(&self) -> bool {
+        let Some(directory) = &self.memory else {
+            return false;
+        };
+        ["memory.events", "memory.oom_control"].iter().any(|file| {
+            let text = fs::read_to_string(directory.join(file)).unwrap_or_default();
+            text.lines()
+                .filter_map(|line| line.strip_prefix("oom_kill "))
+                .any(|count| count.trim() != "0")
+        })
+    }
+}
+
+impl Drop for Cgroup {
+    fn drop(&mut self) {
+        for directory in &self.directories {
+            // The last process may still be on its way out; the kernel answers EBUSY until it is gone.
+            for _ in 0..50 {
+                match fs::remove_dir(directory) {
+                    Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {
+                        std::thread::sleep(std::time::Duration::from_millis(2));
+                    }
+                    _ => break,
+                }
+            }
+        }
+    }
+}
+
+fn make_directory(path: &Path) -> io::Result<()> {
+    match fs::create_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        answer => answer,
+    }
+}
+
+/// Version 2 hands a controller down one level at a time.
+fn delegate(directory: &Path, controller: &str) -> io::Result<()> {
+    fs::write(directory.join("cgroup.subtree_control"), format!("+{controller}"))
+}
+
+/// Controller → files to write, of the version in use.
+fn wanted(spec: &CgroupSpec, unified: bool) -> Vec<(&'static str, Vec<(&'static str, String)>)> {
+    const PERIOD: u64 = 100_000;
+    let mut all = Vec::new();
+    if let Some(bytes) = spec.memory_bytes {
+        let bytes = bytes.to_string();
+        all.push((
+            "memory",
+            if unified {
+                vec![("memory.max", bytes), ("memory.oom.group", "1".to_owned())]
+            } else {
+                vec![("memory.limit_in_bytes", bytes)]
+            },
+        ));
+    }
+    if let Some(millis) = spec.cpu_millis {
+        let quota = (millis * PERIOD / 1000).max(1000);
+        all.push((
+            "cpu",
+            if unified {
+                vec![("cpu.max", format!("{quota} {PERIOD}"))]
+            } else {
+                vec![
+                    ("cpu.cfs_period_us", PERIOD.to_string()),
+                    ("cpu.cfs_quota_us", quota.to_string()),
+                ]
+            },
+        ));
+    }
+    if let Some(pids) = spec.pids {
+        all.push(("pids", vec![("pids.max", pids.to_string())]));
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_versions_get_their_own_files() {
+        let spec = CgroupSpec {
+            name: "x".into(),
+            memory_bytes: Some(1 << 20),
+            cpu_millis: Some(500),
+            pids: Some(7),
+        };
+        let v1 = wanted(&spec, false);
+        assert_eq!(v1[0].1, [("memory.limit_in_bytes", "1048576".to_owned())]);
+        assert_eq!(v1[1].1[1], ("cpu.cfs_quota_us", "50000".to_owned()));
+        let v2 = wanted(&spec, true);
+        assert_eq!(v2[1].1, [("cpu.max", "50000 100000".to_owned())]);
+        assert_eq!(v2[2].1, [("pids.max", "7".to_owned())]);
+    }
+}

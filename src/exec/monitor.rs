@@ -1,0 +1,282 @@
+//! The launcher: stays outside, makes the namespaces, watches the first process, and ends it when it must.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags};
+use rustix::pipe::PipeFlags;
+use rustix::process::{DumpableBehavior, Pid, Signal, WaitId, WaitIdOptions};
+
+use super::cgroup::Cgroup;
+use super::error::{Step, StepError};
+use super::sys::{self, Forked};
+use super::{idmap, init};
+use crate::sandbox::{EndCause, Report, SandboxMode, SandboxSpec};
+
+/// What the launcher was started with.
+#[derive(Debug)]
+pub(crate) struct Outside {
+    /// Takes the reports.
+    pub(crate) report: fs::File,
+    /// Closed at the other end when the server is gone; `None` where nobody holds it.
+    pub(crate) lifeline: Option<OwnedFd>,
+}
+
+/// Launches one process and waits for its end. Gives the launcher's own exit code: the process's, 128 and the signal's
+/// number, or 125 where the sandbox could not be made.
+#[must_use]
+pub(crate) fn run(spec: &SandboxSpec, mut outside: Outside) -> u8 {
+    match launch(spec, &mut outside) {
+        Ok(ended) => {
+            let code = exit_code(&ended);
+            say(&mut outside.report, &ended);
+            code
+        }
+        Err(error) => {
+            say(&mut outside.report, &error.report());
+            125
+        }
+    }
+}
+
+fn say(report: &mut fs::File, what: &Report) {
+    let line = serde_json::to_string(what).unwrap_or_default() + "\n";
+    // Nobody may be listening any more; the job's end does not depend on it.
+    let _ = report.write_all(line.as_bytes());
+}
+
+fn exit_code(ended: &Report) -> u8 {
+    let Report::Ended { code, signal, .. } = ended else {
+        return 125;
+    };
+    let value = code.or(signal.map(|number| 128 + number)).unwrap_or(125);
+    u8::try_from(value).unwrap_or(125)
+}
+
+fn launch(spec: &SandboxSpec, outside: &mut Outside) -> Result<Report, StepError> {
+    sys::block_signals().step("block signals", "all")?;
+    let signals = sys::signal_fd().step("block signals", "signalfd")?;
+    let cgroup = spec.cgroup.as_ref().map(Cgroup::create).transpose()?;
+    let (go_read, go_write) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC).step("make a pipe", "go")?;
+    let (said_read, said_write) =
+        rustix::pipe::pipe_with(PipeFlags::CLOEXEC).step("make a pipe", "report")?;
+    match sys::clone(namespaces(spec.mode)).step("create namespaces", "clone3")? {
+        Forked::Child => {
+            drop((go_write, said_read, signals));
+            init::run(spec, go_read, said_write)
+        }
+        Forked::Parent(pid, pidfd) => {
+            drop((go_read, said_write));
+            let first = First { pid, pidfd };
+            let answer = first.let_go(spec, cgroup.as_ref(), &go_write).and_then(|()| {
+                first.watch(
+                    spec,
+                    outside,
+                    &signals,
+                    BufReader::new(said_read.into()),
+                    cgroup.as_ref(),
+                )
+            });
+            first.end_and_reap();
+            drop(go_write);
+            answer
+        }
+    }
+}
+
+fn namespaces(mode: SandboxMode) -> u64 {
+    let flags = libc::CLONE_NEWNS | libc::CLONE_NEWPID | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS;
+    let user = if mode == SandboxMode::Root {
+        0
+    } else {
+        libc::CLONE_NEWUSER
+    };
+    u64::from((flags | user).cast_unsigned())
+}
+
+/// The first process of the sandbox, seen from outside.
+struct First {
+    pid: Pid,
+    pidfd: Option<OwnedFd>,
+}
+
+impl First {
+    /// Writes the id maps and the control groups, then lets the first process go on.
+    fn let_go(&self, spec: &SandboxSpec, cgroup: Option<&Cgroup>, go: &OwnedFd) -> Result<(), StepError> {
+        let pid = self.pid.as_raw_nonzero().get();
+        match spec.mode {
+            SandboxMode::Root => {}
+            SandboxMode::RootUserns => idmap::write_whole(pid)?,
+            SandboxMode::Unprivileged => idmap::write_single(pid, spec.uid, spec.gid)?,
+        }
+        // Only now: in the unprivileged form the maps of an undumpable process belong to root.
+        rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)
+            .step("hide the launcher", "prctl")?;
+        if let Some(cgroup) = cgroup {
+            cgroup.add(pid)?;
+        }
+        rustix::io::write(go, b"g")
+            .step("let the first process go", "pipe")
+            .map(drop)
+    }
+
+    /// Passes reports and signals on until the first process has ended.
+    fn watch(
+        &self,
+        spec: &SandboxSpec,
+        outside: &mut Outside,
+        signals: &OwnedFd,
+        mut said: BufReader<fs::File>,
+        cgroup: Option<&Cgroup>,
+    ) -> Result<Report, StepError> {
+        let mut line = String::new();
+        // The set-up has no time limit of its own: it waits for nothing but the kernel.
+        said.read_line(&mut line)
+            .step("read the sandbox's report", "pipe")?;
+        match serde_json::from_str(&line) {
+            Ok(Report::Started { mut layers, .. }) => {
+                layers.extend(cgroup.into_iter().flat_map(|group| group.missing.clone()));
+                say(
+                    &mut outside.report,
+                    &Report::Started {
+                        pid: self.pid.as_raw_nonzero().get(),
+                        layers,
+                    },
+                );
+            }
+            Ok(Report::Failed { step, message, hint }) => {
+                return Err(StepError::new(
+                    "make the sandbox",
+                    format!("{step}: {message}"),
+                    hint,
+                ));
+            }
+            _ => {
+                return Err(StepError::new(
+                    "make the sandbox",
+                    "its first process ended without a word",
+                    "",
+                ));
+            }
+        }
+        let cause = self.wait(spec, outside.lifeline.as_ref(), signals)?;
+        line.clear();
+        said.read_line(&mut line)
+            .step("read the sandbox's report", "pipe")?;
+        let oom = cgroup.is_some_and(Cgroup::out_of_memory);
+        let cause = if oom { Some(EndCause::Memory) } else { cause };
+        Ok(match serde_json::from_str(&line) {
+            Ok(Report::Ended { code, signal, .. }) => Report::Ended { code, signal, cause },
+            // Ended from outside, before it could say anything.
+            _ => Report::Ended {
+                code: None,
+                signal: Some(libc::SIGKILL),
+                cause,
+            },
+        })
+    }
+
+    /// Waits for the end of the first process; tells it to end when time is over, when told to, or when the server
+    /// is gone, and kills it if it does not.
+    fn wait(
+        &self,
+        spec: &SandboxSpec,
+        lifeline: Option<&OwnedFd>,
+        signals: &OwnedFd,
+    ) -> Result<Option<EndCause>, StepError> {
+        let start = Instant::now();
+        let grace = Duration::from_millis(spec.grace_ms);
+        let mut deadline = spec.timeout_ms.map(|ms| start + Duration::from_millis(ms));
+        let mut cause = None;
+        loop {
+            let event = self.next_event(lifeline, signals, deadline)?;
+            cause = match event {
+                Event::Ended => return Ok(cause),
+                Event::Orphaned => {
+                    self.signal(libc::SIGKILL);
+                    Some(EndCause::Stopped)
+                }
+                Event::Signal(signal) => {
+                    self.signal(signal);
+                    if !matches!(
+                        signal,
+                        libc::SIGTERM | libc::SIGINT | libc::SIGHUP | libc::SIGQUIT
+                    ) {
+                        continue;
+                    }
+                    deadline = Some(Instant::now() + grace);
+                    cause.or(Some(EndCause::Stopped))
+                }
+                Event::Deadline if cause.is_none() => {
+                    self.signal(libc::SIGTERM);
+                    deadline = Some(Instant::now() + grace);
+                    Some(EndCause::Timeout)
+                }
+                Event::Deadline => {
+                    self.signal(libc::SIGKILL);
+                    deadline = None;
+                    cause
+                }
+            }
+        }
+    }
+
+    fn next_event(
+        &self,
+        lifeline: Option<&OwnedFd>,
+        signals: &OwnedFd,
+        deadline: Option<Instant>,
+    ) -> Result<Event, StepError> {
+        loop {
+            let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
+            let left = left.and_then(|left| rustix::time::Timespec::try_from(left).ok());
+            let mut polled = vec![PollFd::new(signals, PollFlags::IN)];
+            polled.extend(self.pidfd.as_ref().map(|fd| PollFd::new(fd, PollFlags::IN)));
+            polled.extend(lifeline.map(|fd| PollFd::from_borrowed_fd(fd.as_fd(), PollFlags::IN)));
+            match rustix::event::poll(&mut polled, left.as_ref()) {
+                Err(rustix::io::Errno::INTR) => continue,
+                Ok(0) => return Ok(Event::Deadline),
+                answer => drop(answer.step("wait for the process", "poll")?),
+            }
+            let ready: Vec<bool> = polled.iter().map(|fd| !fd.revents().is_empty()).collect();
+            if ready[1] {
+                return Ok(Event::Ended);
+            }
+            if ready.get(2) == Some(&true) {
+                return Ok(Event::Orphaned);
+            }
+            match sys::next_signal(signals) {
+                // Its end is seen through the pidfd.
+                None | Some(libc::SIGCHLD) => {}
+                Some(signal) => return Ok(Event::Signal(signal)),
+            }
+        }
+    }
+
+    fn signal(&self, signal: i32) {
+        // It may have ended in the meantime; the pidfd tells.
+        let _ = sys::kill(self.pid.as_raw_nonzero().get(), signal);
+    }
+
+    /// Ends what is left and waits until the kernel has taken the whole PID namespace down.
+    fn end_and_reap(&self) {
+        if let Some(fd) = &self.pidfd {
+            let _ = rustix::process::pidfd_send_signal(fd, Signal::KILL);
+            let _ = rustix::process::waitid(WaitId::PidFd(fd.as_fd()), WaitIdOptions::EXITED);
+        }
+    }
+}
+
+/// What the launcher waits for.
+enum Event {
+    /// The first process has ended.
+    Ended,
+    /// The server is gone.
+    Orphaned,
+    /// A signal came.
+    Signal(i32),
+    /// The time is over.
+    Deadline,
+}

@@ -47,13 +47,14 @@ pub(super) fn of_task(scope: &Scope<'_>, place: &Place<'_>) -> Result<Env, PlanE
 
 /// The environment of an installation: nothing of the content's own variables, as what is installed is shared;
 /// no `R_CONFIG_ACTIVE` (EN5).
-pub(super) fn of_install(scope: &Scope<'_>, place: &Place<'_>) -> Env {
+pub(super) fn of_install(scope: &Scope<'_>, place: &Place<'_>, language: LanguageName) -> Env {
     let mut env = base(scope, place);
     env.remove("R_CONFIG_ACTIVE");
-    set(&mut env, "R_LIBS_USER", "NULL");
-    // Content can write to its account's home: a .Renviron there must not lead the installation astray.
-    set(&mut env, "R_ENVIRON_USER", "/dev/null");
-    set(&mut env, "RENV_CONFIG_AUTOLOADER_ENABLED", "FALSE");
+    if language == LanguageName::R {
+        set(&mut env, "R_LIBS_USER", "NULL");
+        // Content can write to its account's home: a .Renviron there must not lead the installation astray.
+        set(&mut env, "R_ENVIRON_USER", "/dev/null");
+    }
     identity(place, &mut env);
     env
 }

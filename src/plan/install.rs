@@ -1,5 +1,6 @@
 //! The environments that a job's content needs, and whether they have to be installed first (PK1, PK2).
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::paths::{self, is_component};
@@ -217,6 +218,14 @@ pub(super) fn r_packages(task: &Task, library: &RLibrary) -> InputFile {
         name: R_PACKAGES.to_owned(),
         text,
     }
+}
+
+/// The hash of each package, by name.
+pub(super) fn hashes(library: &RLibrary) -> BTreeMap<String, String> {
+    let packages = library.packages.iter();
+    packages
+        .map(|package| (package.name.clone(), package.hash.clone()))
+        .collect()
 }
 
 /// Text of a lock file in a field of its own: a line break in it must not begin another field.

@@ -1,5 +1,6 @@
 //! Puts the decisions together into processes.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::Serialize;
@@ -71,6 +72,7 @@ pub(super) fn installs(scope: &Scope<'_>, identity: &Identity) -> Result<Vec<Pro
             output: Output::Environment {
                 staging: paths::python_staging(scope.task, &python.version),
                 target: python.key.path.clone(),
+                packages: BTreeMap::new(),
             },
         };
         processes.push(assemble(scope, identity, "-install-python", parts)?);
@@ -87,6 +89,7 @@ pub(super) fn installs(scope: &Scope<'_>, identity: &Identity) -> Result<Vec<Pro
             output: Output::Environment {
                 staging: paths::r_staging(scope.task, &library.version),
                 target: library.key.path.clone(),
+                packages: install::hashes(library),
             },
         };
         processes.push(assemble(scope, identity, "-install-r", parts)?);
@@ -139,17 +142,19 @@ fn assemble(
 ) -> Result<ProcessPlan, PlanError> {
     let masks = masks::of(scope)?;
     let tmp = tmp(scope, suffix);
-    let installs = matches!(parts.purpose, Purpose::Install(_));
+    let installed = match &parts.purpose {
+        Purpose::Install(key) => Some(key.language),
+        Purpose::Task(_) => None,
+    };
     let place = Place {
         identity,
         home: home::decide(scope.task.mode, scope.settings, identity, &masks, &tmp.target),
         tmp,
-        environments_ready: !installs,
+        environments_ready: installed.is_none(),
     };
-    let env = if installs {
-        env::of_install(scope, &place)
-    } else {
-        env::of_task(scope, &place)?
+    let env = match installed {
+        Some(language) => env::of_install(scope, &place, language),
+        None => env::of_task(scope, &place)?,
     };
     let supervisor = supervisor::words(scope)?;
     Ok(ProcessPlan {

@@ -246,7 +246,7 @@ pub struct Limits {
 
 /// What a process makes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Output {
     /// Nothing that outlives it but its log.
     None,
@@ -261,6 +261,9 @@ pub enum Output {
         staging: String,
         /// What it becomes.
         target: String,
+        /// R: the hash of each package, by name; a package that the cache lacks is made in `staging` (PK1).
+        #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+        packages: BTreeMap<String, String>,
     },
     /// A result below `DataDir` (RD2).
     Result {

@@ -55,6 +55,18 @@ pub enum ArchiveError {
         #[source]
         fault: EntryFault,
     },
+    /// One entry could not be written.
+    #[error(
+        "cannot write '{path}' of the archive '{archive}': {source}; free space or check the permissions"
+    )]
+    Write {
+        /// The archive.
+        archive: PathBuf,
+        /// Path of the entry.
+        path: String,
+        /// Cause.
+        source: io::Error,
+    },
     /// It has too much in it.
     #[error("the archive '{archive}' has more than {limit}; leave out what the content does not need")]
     TooLarge {
@@ -254,14 +266,9 @@ impl Unpacking<'_> {
     }
 
     fn finish(&mut self) -> Result<(), ArchiveError> {
-        let at = |archive: &Path, (path, fault): (PathBuf, EntryFault)| ArchiveError::Entry {
-            archive: archive.to_owned(),
-            path: path.display().to_string(),
-            fault,
-        };
         self.destination
             .finish_directories()
-            .map_err(|fault| at(self.archive, fault))?;
+            .map_err(|(path, fault)| self.entry_error(&path, fault))?;
         let top = self.destination.only_directory().and_then(|top| {
             top.as_deref()
                 .map(|top| self.destination.strip(top))
@@ -269,17 +276,20 @@ impl Unpacking<'_> {
             Ok(top)
         });
         let top = top.map_err(|error| self.entry_error(Path::new("."), EntryFault::Io(error)))?;
-        self.destination
-            .check_links(top.as_deref())
-            .map_err(|fault| at(self.archive, fault))
+        let links = self.destination.check_links(top.as_deref());
+        links.map_err(|(path, fault)| self.entry_error(&path, fault))
     }
 
     fn entry_error(&self, path: &Path, fault: EntryFault) -> ArchiveError {
         let path = path.display().to_string().escape_debug().to_string();
-        ArchiveError::Entry {
-            archive: self.archive.to_owned(),
-            path,
-            fault,
+        let archive = self.archive.to_owned();
+        match fault {
+            EntryFault::Io(source) if source.raw_os_error().is_some() => ArchiveError::Write {
+                archive,
+                path,
+                source,
+            },
+            fault => ArchiveError::Entry { archive, path, fault },
         }
     }
 

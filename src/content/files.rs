@@ -48,7 +48,7 @@ pub enum ReadError {
     #[error("cannot list the files of the bundle: {0}; check that its directories can be read")]
     List(#[source] io::Error),
     /// One file could not be read.
-    #[error("cannot read '{path}' of the bundle: {source}")]
+    #[error("cannot read '{path}' of the bundle: {source}; replace it by a regular file that can be read")]
     Read {
         /// Its path in the bundle.
         path: String,

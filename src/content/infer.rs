@@ -219,7 +219,7 @@ pub(super) fn entrypoint(app_mode: AppMode, bundle: &Bundle<'_>) -> Result<Optio
         .map(Some),
         AppMode::Nodejs => node(bundle).map(Some),
         AppMode::Shiny | AppMode::Api | AppMode::TensorflowSavedModel | AppMode::Script => Ok(None),
-        _ => infer_python::module(bundle).map(Some),
+        _ => infer_python::module(bundle, name).map(Some),
     }
 }
 

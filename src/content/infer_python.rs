@@ -19,7 +19,7 @@ const FRAMEWORKS: &[(&str, AppMode, &[&str])] = &[
 
 /// The applications that the bundle's module could be.
 pub(super) fn applications(bundle: &Bundle<'_>) -> Result<Vec<Inferred>, InferError> {
-    let Ok(module) = module(bundle) else {
+    let Ok(module) = module(bundle, "python") else {
         return Ok(Vec::new());
     };
     let file = format!("{module}.py");
@@ -52,7 +52,7 @@ fn imports(line: &str) -> Vec<&str> {
 }
 
 /// The module that the clients take for an application's: `app`, `application`, `main`, `api`, else the only one.
-pub(super) fn module(bundle: &Bundle<'_>) -> Result<String, InferError> {
+pub(super) fn module(bundle: &Bundle<'_>, kind: &'static str) -> Result<String, InferError> {
     let files = with_extension(bundle, &["py"]);
     let usual = ["app.py", "application.py", "main.py", "api.py"]
         .into_iter()
@@ -62,7 +62,7 @@ pub(super) fn module(bundle: &Bundle<'_>) -> Result<String, InferError> {
         (None, [only]) => only,
         (None, []) => {
             return Err(InferError::NoEntrypoint {
-                kind: "python",
+                kind,
                 wanted: "Python module at its top",
             });
         }

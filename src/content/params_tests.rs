@@ -129,3 +129,17 @@ fn a_broken_header_or_notebook_is_an_error_that_names_the_file() {
     let message = broken("a.ipynb", "{");
     assert!(message.starts_with("'a.ipynb' is not a notebook"), "{message}");
 }
+
+/// Proves: PK3 (L, P)
+#[test]
+fn a_value_that_grows_without_end_is_refused() {
+    let facts = facts(&[("report.Rmd", REPORT)]);
+    let mut laughs = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+    for level in 1..12 {
+        let items = vec![format!("*a{}", level - 1); 10].join(", ");
+        laughs.push_str(&format!("a{level}: &a{level} [{items}]\n"));
+    }
+    for value in [laughs, "[".repeat(50_000) + &"]".repeat(50_000)] {
+        assert!(check_parameters(&facts, &given(&[("year", &value)])).is_err());
+    }
+}

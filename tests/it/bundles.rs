@@ -17,7 +17,7 @@ fn directory(name: &str) -> PathBuf {
 }
 
 fn facts(name: &str) -> BundleFacts {
-    let files = DirFiles::open(&directory(name)).unwrap();
+    let files = DirFiles::open(&directory(name)).expect("the fixture is there");
     gather(&files, &ContentJobSpec::default()).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 

@@ -82,3 +82,11 @@ pub enum ResultError {
     #[error(transparent)]
     Io(#[from] IoFailure),
 }
+
+impl ResultError {
+    /// Whether space, quota or a read-only mount is the cause: nothing is wrong with the content itself.
+    #[must_use]
+    pub fn is_storage(&self) -> bool {
+        matches!(self, Self::Io(failure) if failure.is_storage())
+    }
+}

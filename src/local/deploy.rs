@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::error::LocalError;
 use crate::api::job::ContentJobSpec;
-use crate::api::load::parse_job;
+use crate::api::parse_job;
 use crate::content::archive::{self, Limits};
 use crate::content::dir::DirFiles;
 use crate::content::{BundleFacts, gather};
@@ -28,19 +28,42 @@ pub struct Request {
 /// # Errors
 /// The path is not there, or the job file is wrong.
 pub fn request(target: &Path) -> Result<Request, LocalError> {
-    let fault = |problem: String| LocalError::Target { path: target.to_owned(), problem };
-    let metadata = std::fs::metadata(target)
-        .map_err(|error| fault(format!("{error}; name a directory or archive with content, or a job file")))?;
-    let is_job = matches!(target.extension().and_then(|end| end.to_str()), Some("yaml" | "yml" | "json"));
+    let fault = |problem: String| LocalError::Target {
+        path: target.to_owned(),
+        problem,
+    };
+    let metadata = std::fs::metadata(target).map_err(|error| {
+        fault(format!(
+            "{error}; name a directory or archive with content, or a job file"
+        ))
+    })?;
+    let is_job = matches!(
+        target.extension().and_then(|end| end.to_str()),
+        Some("yaml" | "yml" | "json")
+    );
     if metadata.is_file() && is_job {
-        let text = std::fs::read_to_string(target).map_err(|error| fault(format!("{error}; a job file is UTF-8 text")))?;
+        let text = std::fs::read_to_string(target)
+            .map_err(|error| fault(format!("{error}; a job file is UTF-8 text")))?;
         let job = parse_job(&text, &target.display().to_string())?;
         let base = target.parent().map_or_else(PathBuf::new, Path::to_owned);
-        return Ok(Request { spec: job.spec, base, name: job.metadata.name });
+        return Ok(Request {
+            spec: job.spec,
+            base,
+            name: job.metadata.name,
+        });
     }
     let mut spec = ContentJobSpec::default();
-    spec.bundle.path = Some(target.to_str().ok_or_else(|| fault("is not UTF-8; rename it".to_owned()))?.to_owned());
-    Ok(Request { spec, base: PathBuf::new(), name: target.display().to_string() })
+    spec.bundle.path = Some(
+        target
+            .to_str()
+            .ok_or_else(|| fault("is not UTF-8; rename it".to_owned()))?
+            .to_owned(),
+    );
+    Ok(Request {
+        spec,
+        base: PathBuf::new(),
+        name: target.display().to_string(),
+    })
 }
 
 /// A bundle before it is deployed: a directory, or an archive that was unpacked.
@@ -66,14 +89,22 @@ pub fn open(request: &Request, path: &str, unpack_in: &Path) -> Result<Opened, L
     };
     let source = source.canonicalize().map_err(fault)?;
     if source.is_dir() {
-        return Ok(Opened { tree: source.clone(), source, _unpacked: None });
+        return Ok(Opened {
+            tree: source.clone(),
+            source,
+            _unpacked: None,
+        });
     }
     let place = tempfile::Builder::new()
         .prefix(".staging-unpack-")
         .tempdir_in(unpack_in)
         .map_err(|error| IoFailure::new("make a directory in", unpack_in, error))?;
     archive::unpack(&source, place.path(), Limits::default())?;
-    Ok(Opened { tree: place.path().to_owned(), source, _unpacked: Some(place) })
+    Ok(Opened {
+        tree: place.path().to_owned(),
+        source,
+        _unpacked: Some(place),
+    })
 }
 
 /// What the bundle says; nothing of it is run.
@@ -96,8 +127,14 @@ pub fn content_id(spec: &ContentJobSpec, source: &Path) -> Result<ContentId, Loc
     if let Some(given) = &spec.content {
         return Ok(ContentId::parse(given)?);
     }
-    let name = source.file_name().and_then(|name| name.to_str()).unwrap_or("content");
-    let name = [".tar.gz", ".tgz", ".tar"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name);
+    let name = source
+        .file_name()
+        .and_then(|name| name.to_str())
+        .unwrap_or("content");
+    let name = [".tar.gz", ".tgz", ".tar"]
+        .iter()
+        .find_map(|end| name.strip_suffix(end))
+        .unwrap_or(name);
     Ok(ContentId::from_directory_name(name)?)
 }
 
@@ -112,7 +149,10 @@ pub fn deploy(data: &DataDir, content: &ContentId, named: bool, opened: &Opened)
         && known.source != opened.source
     {
         // Two directories of the same name must not replace each other's content unasked.
-        return Err(LocalError::OtherSource { content: content.to_string(), known: known.source });
+        return Err(LocalError::OtherSource {
+            content: content.to_string(),
+            known: known.source,
+        });
     }
     let deployed = store.deploy(&Deploy {
         content,

@@ -7,7 +7,7 @@ use super::probe::NoSandbox;
 use super::secrets::SecretError;
 use super::supervisor::SupervisorError;
 use super::tempdir::TempDirError;
-use crate::api::load::JobFileError;
+use crate::api::JobFileError;
 use crate::content::FactsError;
 use crate::content::archive::ArchiveError;
 use crate::data::{CopyError, DataDirError, EnvironmentError, IoFailure, NameError, ResultError, StoreError};
@@ -76,7 +76,9 @@ pub enum LocalError {
         known: PathBuf,
     },
     /// The job names no bundle, and the content item has none in force.
-    #[error("content item '{0}' has no bundle in force; deploy one with: offhost content deploy DIRECTORY --content {0}")]
+    #[error(
+        "content item '{0}' has no bundle in force; deploy one with: offhost content deploy DIRECTORY --content {0}"
+    )]
     NoBundle(String),
     /// The job, the settings, the runtimes and the accounts do not go together.
     #[error(transparent)]
@@ -145,7 +147,9 @@ impl LocalError {
     /// The exit code of the process that failed, where it was its own doing (SB8); 128 and the number for a signal.
     #[must_use]
     pub fn process_code(&self) -> Option<u8> {
-        let (Self::Install { ended, .. } | Self::Process { ended, .. }) = self else { return None };
+        let (Self::Install { ended, .. } | Self::Process { ended, .. }) = self else {
+            return None;
+        };
         if ended.cause.is_some_and(|cause| cause != EndCause::Stopped) {
             return None;
         }
@@ -178,5 +182,9 @@ fn how(ended: &Ended) -> String {
 }
 
 fn join(problems: &[PathProblem]) -> String {
-    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    problems
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join("\n")
 }

@@ -51,37 +51,59 @@ fn installed(data_dir: &Path) -> Vec<EnvironmentKey> {
     let mut found = Vec::new();
     let python = layout::python_environments().join("pip");
     for path in below(data_dir, &python, 2) {
-        found.push(EnvironmentKey { language: LanguageName::Python, path });
+        found.push(EnvironmentKey {
+            language: LanguageName::Python,
+            path,
+        });
     }
     for path in below(data_dir, &layout::packrat(), 3) {
         if path.split('/').nth(2) == Some("libraries") {
-            found.push(EnvironmentKey { language: LanguageName::R, path });
+            found.push(EnvironmentKey {
+                language: LanguageName::R,
+                path,
+            });
         }
     }
     found
 }
 
 /// The packages in the shared cache of R packages: `packrat/4.2.2/v2/library/PACKAGE/HASH`.
-fn r_cache(data_dir: &Path) -> BTreeSet<String> {
+pub(super) fn r_cache(data_dir: &Path) -> BTreeSet<String> {
     let all = below(data_dir, &layout::packrat(), 5);
-    all.into_iter().filter(|path| path.split('/').nth(3) == Some("library")).collect()
+    all.into_iter()
+        .filter(|path| path.split('/').nth(3) == Some("library"))
+        .collect()
 }
 
 /// The directories `depth` levels below `base`, relative to `data_dir`, without what is being made.
 fn below(data_dir: &Path, base: &Path, depth: usize) -> Vec<String> {
     let mut level = vec![base.to_owned()];
     for _ in 0..depth {
-        level = level.iter().flat_map(|directory| children(data_dir, directory)).collect();
+        level = level
+            .iter()
+            .flat_map(|directory| children(data_dir, directory))
+            .collect();
     }
-    level.into_iter().filter_map(|path| path.to_str().map(str::to_owned)).collect()
+    level
+        .into_iter()
+        .filter_map(|path| path.to_str().map(str::to_owned))
+        .collect()
 }
 
 fn children(data_dir: &Path, directory: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = std::fs::read_dir(data_dir.join(directory)) else { return Vec::new() };
-    let directories = entries.flatten().filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+    let Ok(entries) = std::fs::read_dir(data_dir.join(directory)) else {
+        return Vec::new();
+    };
+    let directories = entries
+        .flatten()
+        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
     let mut names: Vec<PathBuf> = directories
         .map(|entry| directory.join(entry.file_name()))
-        .filter(|path| path.file_name().and_then(|name| name.to_str()).is_some_and(|name| !name.starts_with('.')))
+        .filter(|path| {
+            path.file_name()
+                .and_then(|name| name.to_str())
+                .is_some_and(|name| !name.starts_with('.'))
+        })
         .collect();
     names.sort();
     names
@@ -89,7 +111,10 @@ fn children(data_dir: &Path, directory: &Path) -> Vec<PathBuf> {
 
 /// `uv`, in a place that every account can reach.
 fn find_uv() -> Option<PathBuf> {
-    ["/usr/local/bin/uv", "/usr/bin/uv", "/opt/uv/uv"].into_iter().map(PathBuf::from).find(|path| path.is_file())
+    ["/usr/local/bin/uv", "/usr/bin/uv", "/opt/uv/uv"]
+        .into_iter()
+        .map(PathBuf::from)
+        .find(|path| path.is_file())
 }
 
 #[cfg(test)]
@@ -110,7 +135,13 @@ mod tests {
             std::fs::create_dir_all(dir.path().join(path)).unwrap();
         }
         let keys: Vec<String> = installed(dir.path()).into_iter().map(|key| key.path).collect();
-        assert_eq!(keys, ["python-environments/pip/3.11.2/KEY", "packrat/4.2.2/libraries/LIB"]);
+        assert_eq!(
+            keys,
+            [
+                "python-environments/pip/3.11.2/KEY",
+                "packrat/4.2.2/libraries/LIB"
+            ]
+        );
         let cached: Vec<String> = r_cache(dir.path()).into_iter().collect();
         assert_eq!(cached, ["packrat/4.2.2/v2/library/glue/HASH"]);
     }

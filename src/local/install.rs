@@ -30,10 +30,23 @@ pub fn run(
     key: &EnvironmentKey,
     on_wait: impl FnOnce(),
 ) -> Result<Installed, LocalError> {
-    let Output::Environment { staging, target } = &plan.output else { return Ok(Installed::Meanwhile) };
+    let Output::Environment {
+        staging,
+        target,
+        packages,
+    } = &plan.output
+    else {
+        return Ok(Installed::Meanwhile);
+    };
     match key.language {
-        LanguageName::R => r(server, job, plan, Path::new(target), on_wait),
-        _ => python(server, job, plan, (Path::new(staging), Path::new(target)), on_wait),
+        LanguageName::R => r(server, job, plan, (Path::new(target), packages), on_wait),
+        _ => python(
+            server,
+            job,
+            plan,
+            (Path::new(staging), Path::new(target)),
+            on_wait,
+        ),
     }
 }
 
@@ -66,12 +79,15 @@ fn r(
     server: &Server,
     job: &JobDir,
     plan: &ProcessPlan,
-    target: &Path,
+    (target, packages): (&Path, &BTreeMap<String, String>),
     on_wait: impl FnOnce(),
 ) -> Result<Installed, LocalError> {
     let environments = Environments::new(&server.data);
     let (version, key) = version_and_key(target);
-    let lock = server.data.ensure(layout::r_data().join(&version))?.join(format!(".{key}.install.lock"));
+    let lock = server
+        .data
+        .ensure(layout::r_data().join(&version))?
+        .join(format!(".{key}.install.lock"));
     let _alone = match FileLock::try_exclusive(&lock)? {
         Some(held) => held,
         None => {
@@ -83,57 +99,72 @@ fn r(
         return Ok(Installed::Meanwhile);
     }
     // The process sees the cache read-only, also where it is still empty.
-    server.data.ensure(layout::packrat().join(&version).join("v2/library"))?;
+    server
+        .data
+        .ensure(layout::packrat().join(&version).join("v2/library"))?;
     let staging = environments.stage_r(&version, job_key(plan), process::owner(&plan.identity))?;
-    let installed = process::run(server, job, plan).and_then(succeeded).and_then(|()| {
-        publish(&environments, plan, &version, staging.path())
-    });
+    // What was in the cache when the plan was made was linked from there, and is not among what was built.
+    let before = crate::local::gather::r_cache(server.data.root());
+    let cached = |package: &str, hash: &str| {
+        layout::r_package(&version, package, hash)
+            .parent()
+            .and_then(Path::to_str)
+            .is_some_and(|path| before.contains(path))
+    };
+    let installed = process::run(server, job, plan)
+        .and_then(succeeded)
+        .and_then(|()| publish(&environments, packages, cached, &version, staging.path()));
     remove_tree(staging.path())?;
     staging.release();
-    let packages = installed?;
-    environments.publish_library(&version, &key, &packages)?;
+    installed?;
+    environments.publish_library(&version, &key, packages)?;
     Ok(Installed::Now)
 }
 
-/// Moves each package that was built into the cache. Which ones there must be is known from the plan, not from what the
+/// Moves each package that the cache lacked into it. Which ones there must be is known from the plan, not from what the
 /// process left.
 fn publish(
     environments: &Environments<'_>,
-    plan: &ProcessPlan,
+    packages: &BTreeMap<String, String>,
+    cached: impl Fn(&str, &str) -> bool,
     version: &str,
     staging: &Path,
-) -> Result<BTreeMap<String, String>, LocalError> {
-    let mut packages = BTreeMap::new();
-    for record in plan.inputs.iter().flat_map(|input| input.text.split("\n\n").skip(1)) {
-        let field = |name: &str| {
-            record.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": ")).unwrap_or_default().to_owned()
-        };
-        let (package, hash) = (field("Package"), field("Hash"));
-        if field("Cached") != "yes" {
-            let built = staging.join("v2/library").join(&package).join(&hash).join(&package);
-            environments.publish_package(version, &package, &hash, &built)?;
+) -> Result<(), LocalError> {
+    for (package, hash) in packages {
+        if !cached(package, hash) {
+            let built = staging.join("v2/library").join(package).join(hash).join(package);
+            environments.publish_package(version, package, hash, &built)?;
         }
-        packages.insert(package, hash);
     }
-    Ok(packages)
+    Ok(())
 }
 
 /// `packrat/4.2.2/libraries/KEY`: the version and the key.
 fn version_and_key(target: &Path) -> (String, String) {
-    let parts: Vec<String> = target.iter().map(|part| part.to_string_lossy().into_owned()).collect();
+    let parts: Vec<String> = target
+        .iter()
+        .map(|part| part.to_string_lossy().into_owned())
+        .collect();
     let part = |index: usize| parts.get(index).cloned().unwrap_or_default();
     (part(1), part(3))
 }
 
 /// The last part of the staging directory's name is the job's key.
 fn job_key(plan: &ProcessPlan) -> &str {
-    let Output::Environment { staging, .. } = &plan.output else { return "job" };
-    staging.rsplit_once("staging.").map_or(staging.as_str(), |(_, key)| key)
+    let Output::Environment { staging, .. } = &plan.output else {
+        return "job";
+    };
+    staging
+        .rsplit_once("staging.")
+        .map_or(staging.as_str(), |(_, key)| key)
 }
 
 fn succeeded(finished: Finished) -> Result<(), LocalError> {
     if finished.ended.succeeded() {
         return Ok(());
     }
-    Err(LocalError::Install { ended: finished.ended, log: PathBuf::from(finished.log) })
+    Err(LocalError::Install {
+        ended: finished.ended,
+        log: PathBuf::from(finished.log),
+    })
 }

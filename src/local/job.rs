@@ -78,10 +78,15 @@ pub(super) struct Job<'a> {
 pub fn run(server: &Server, request: Request, watcher: &dyn Watcher) -> Result<Outcome, LocalError> {
     let job = prepare(server, request, watcher)?;
     // Once before anything is made: what the plan refuses leaves no trace.
-    job.plan("1")?;
-    let directory = JobDir::make(&server.data, &job.content, &job.key, super::process::owner(&server.run_as))?;
+    let kind = kind_of(&job.plan("1")?);
+    let directory = JobDir::make(
+        &server.data,
+        &job.content,
+        &job.key,
+        super::process::owner(&server.run_as),
+    )?;
     let started = Timestamp::now();
-    let tag = crate::content::kinds::job_tag(job.request.spec.task.unwrap_or(TaskKind::Run), &job.facts);
+    let tag = crate::content::kinds::job_tag(kind, &job.facts);
     let mut record = Record {
         name: &job.request.name,
         tag,
@@ -94,7 +99,7 @@ pub fn run(server: &Server, request: Request, watcher: &dyn Watcher) -> Result<O
         message: None,
     };
     directory.write_record(&record)?;
-    let answer = job.execute(&directory);
+    let answer = job.execute(&directory, kind);
     record.finished = Some(Timestamp::now());
     match &answer {
         Ok(_) => (record.state, record.exit_code) = ("succeeded", Some(0)),
@@ -108,11 +113,19 @@ pub fn run(server: &Server, request: Request, watcher: &dyn Watcher) -> Result<O
     directory.write_record(&record)?;
     let path = answer?;
     job.retain()?;
-    Ok(Outcome { content: job.content, key: job.key, path })
+    Ok(Outcome {
+        content: job.content,
+        key: job.key,
+        path,
+    })
 }
 
 /// Deploys the bundle if the request names one by path, and marks it as in use.
-fn prepare<'a>(server: &'a Server, mut request: Request, watcher: &'a dyn Watcher) -> Result<Job<'a>, LocalError> {
+fn prepare<'a>(
+    server: &'a Server,
+    request: Request,
+    watcher: &'a dyn Watcher,
+) -> Result<Job<'a>, LocalError> {
     let store = Store::new(&server.data);
     let (content, bundle) = match request.spec.bundle.path.clone() {
         Some(path) => {
@@ -129,12 +142,19 @@ fn prepare<'a>(server: &'a Server, mut request: Request, watcher: &'a dyn Watche
     watcher.done(&format!("content {content}, bundle {bundle}"));
     let in_use = store.use_bundle(&content, bundle)?;
     let facts = deploy::facts(in_use.path(), &request.spec)?;
-    if request.spec.task.is_none() {
-        request.spec.task = Some(plan::task_kind(&request.spec, &facts)?);
-    }
     let variant = Variant::parse(request.spec.variant.as_deref().unwrap_or("default"))?;
     let key = new_key();
-    Ok(Job { server, watcher, content, bundle, facts, request, key, variant, _in_use: in_use })
+    Ok(Job {
+        server,
+        watcher,
+        content,
+        bundle,
+        facts,
+        request,
+        key,
+        variant,
+        _in_use: in_use,
+    })
 }
 
 /// The bundle that a request names by content item and number.
@@ -155,8 +175,25 @@ fn existing(store: &Store<'_>, request: &Request) -> Result<(ContentId, u64), Lo
 fn new_key() -> String {
     static COUNTER: AtomicU64 = AtomicU64::new(0);
     let now = Timestamp::now().as_nanosecond();
-    let seed = format!("{now} {} {}", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed));
-    Sha256::digest(seed).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    let seed = format!(
+        "{now} {} {}",
+        std::process::id(),
+        COUNTER.fetch_add(1, Ordering::Relaxed)
+    );
+    Sha256::digest(seed)
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+/// What a plan does beside installing.
+fn kind_of(plan: &Plan) -> TaskKind {
+    let task = plan.processes.iter().find_map(|process| match process.purpose {
+        Purpose::Task(kind) => Some(kind),
+        Purpose::Install(_) => None,
+    });
+    task.unwrap_or(TaskKind::Install)
 }
 
 impl Job<'_> {
@@ -172,7 +209,12 @@ impl Job<'_> {
         };
         let (spec, facts) = (self.request.spec.clone(), self.facts.clone());
         let task = gather::task(Mode::Local, ids, spec, facts, Some(self.server.data.root()));
-        Ok(plan::plan(&task, settings, &self.server.discovered.runtimes, &accounts)?)
+        Ok(plan::plan(
+            &task,
+            settings,
+            &self.server.discovered.runtimes,
+            &accounts,
+        )?)
     }
 
     pub(super) fn renders(&self) -> Renders<'_> {
@@ -180,12 +222,12 @@ impl Job<'_> {
     }
 
     /// Installs what is missing, then does the task. Gives the path of what it made.
-    fn execute(&self, directory: &JobDir) -> Result<Option<PathBuf>, LocalError> {
-        let rendering = match self.request.spec.task {
-            Some(TaskKind::Render | TaskKind::RenderSite) => Some(self.renders().begin(None)?),
-            _ => None,
-        };
-        let number = rendering.as_ref().map_or_else(|| "1".to_owned(), |rendering| rendering.number().to_string());
+    fn execute(&self, directory: &JobDir, kind: TaskKind) -> Result<Option<PathBuf>, LocalError> {
+        let renders = matches!(kind, TaskKind::Render | TaskKind::RenderSite);
+        let rendering = renders.then(|| self.renders().begin(None)).transpose()?;
+        let number = rendering
+            .as_ref()
+            .map_or_else(|| "1".to_owned(), |rendering| rendering.number().to_string());
         let plan = self.plan(&number)?;
         for note in &plan.notes {
             self.watcher.done(&format!("note: {note}"));
@@ -216,11 +258,21 @@ impl Job<'_> {
         if super::signals::stop_asked() {
             return Err(LocalError::Stopped);
         }
-        let Purpose::Install(key) = &process.purpose else { return Ok(None) };
-        let what = if key.language == crate::runtimes::LanguageName::R { "R" } else { "Python" };
+        let Purpose::Install(key) = &process.purpose else {
+            return Ok(None);
+        };
+        let what = if key.language == crate::runtimes::LanguageName::R {
+            "R"
+        } else {
+            "Python"
+        };
         self.watcher.step(&format!("installing {what} packages"));
         self.watcher.pause();
-        let on_wait = || self.watcher.step(&format!("waiting for another job that installs the same {what} packages"));
+        let on_wait = || {
+            self.watcher.step(&format!(
+                "waiting for another job that installs the same {what} packages"
+            ))
+        };
         let done = install::run(self.server, directory, process, key, on_wait)?;
         self.watcher.done(&match done {
             Installed::Now => format!("{what} packages installed in {}", key.path),
@@ -232,7 +284,10 @@ impl Job<'_> {
     /// Removes what is beyond the limits of retention (RD4, AP2).
     fn retain(&self) -> Result<(), LocalError> {
         let applications = &self.server.settings.applications;
-        let (keep, age) = (applications.rendering_sweep_limit, applications.rendering_sweep_age_seconds);
+        let (keep, age) = (
+            applications.rendering_sweep_limit,
+            applications.rendering_sweep_age_seconds,
+        );
         self.renders().retain(keep, age, Timestamp::now())?;
         Store::new(&self.server.data).retain_bundles(&self.content, applications.bundle_retention_limit)?;
         Ok(())

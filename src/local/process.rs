@@ -17,7 +17,10 @@ use crate::sandbox::{self, Place, SandboxSpec};
 /// The owner that a process's directories are given to; `None` for an ordinary user, whose they are already.
 #[must_use]
 pub fn owner(identity: &Identity) -> Option<Owner> {
-    rustix::process::geteuid().is_root().then_some(Owner { uid: identity.uid, gid: identity.gid })
+    rustix::process::geteuid().is_root().then_some(Owner {
+        uid: identity.uid,
+        gid: identity.gid,
+    })
 }
 
 /// How a process ended, and where its output is.
@@ -37,7 +40,12 @@ pub fn run(server: &Server, job: &JobDir, plan: &ProcessPlan) -> Result<Finished
     let name = file_name(&plan.purpose);
     let secrets = secrets::resolve(&plan.env, server.settings.config_dir.as_deref())?;
     let inputs_dir = write_inputs(job, name, plan)?;
-    let key = plan.tmp.path.file_name().and_then(|key| key.to_str()).unwrap_or(name);
+    let key = plan
+        .tmp
+        .path
+        .file_name()
+        .and_then(|key| key.to_str())
+        .unwrap_or(name);
     let workspace = Workspace::make(&server.settings.server.temp_dir, key, owner(&plan.identity))?;
     let place = Place {
         data_dir: server.data.root().to_owned(),
@@ -91,7 +99,9 @@ fn on_this_machine(mut spec: SandboxSpec) -> Result<SandboxSpec, IoFailure> {
     }
     for bind in &mut spec.binds {
         if let Some(source) = &mut bind.source {
-            *source = source.canonicalize().map_err(|error| IoFailure::new("find", source.clone(), error))?;
+            *source = source
+                .canonicalize()
+                .map_err(|error| IoFailure::new("find", source.clone(), error))?;
         }
         bind.target = follow_links(&bind.target);
     }
@@ -102,7 +112,11 @@ fn on_this_machine(mut spec: SandboxSpec) -> Result<SandboxSpec, IoFailure> {
 fn follow_links(path: &Path) -> PathBuf {
     for ancestor in path.ancestors() {
         if let (Ok(real), Ok(rest)) = (ancestor.canonicalize(), path.strip_prefix(ancestor)) {
-            return if rest.as_os_str().is_empty() { real } else { real.join(rest) };
+            return if rest.as_os_str().is_empty() {
+                real
+            } else {
+                real.join(rest)
+            };
         }
     }
     path.to_owned()
@@ -112,7 +126,11 @@ fn follow_links(path: &Path) -> PathBuf {
 fn launch(server: &Server, spec: &SandboxSpec, purpose: &Purpose, log: &Path) -> Result<Ended, LocalError> {
     let file = File::create(log).map_err(|source| IoFailure::new("make", log, source))?;
     let log = Log::new(file);
-    let streams = Streams { stdin: Stdio::null(), stdout: Stdio::piped(), stderr: Stdio::piped() };
+    let streams = Streams {
+        stdin: Stdio::null(),
+        stdout: Stdio::piped(),
+        stderr: Stdio::piped(),
+    };
     let mut running = server.launcher.start(spec, streams)?;
     let _pass_on = signals::pass_on_to(running.helper_pid());
     let (stdout, stderr) = (running.take_stdout(), running.take_stderr());
@@ -122,8 +140,11 @@ fn launch(server: &Server, spec: &SandboxSpec, purpose: &Purpose, log: &Path) ->
         if let Some(stream) = stdout {
             let log = log.clone();
             scope.spawn(move || {
-                let out: Box<dyn Write> =
-                    if shows_stdout { Box::new(std::io::stdout()) } else { Box::new(std::io::stderr()) };
+                let out: Box<dyn Write> = if shows_stdout {
+                    Box::new(std::io::stdout())
+                } else {
+                    Box::new(std::io::stderr())
+                };
                 log.follow(stream, out);
             });
         }

@@ -55,11 +55,26 @@ impl Server {
         let temp_dir = &settings.server.temp_dir;
         let form = probe::choose(&launcher, &run_as, temp_dir, settings.sandbox.user_namespace)?;
         let masks = plan::masks(&settings);
-        let trial = Trial { launcher: &launcher, mode: form.mode, account: &run_as, masks: &masks, temp_dir };
+        let trial = Trial {
+            launcher: &launcher,
+            mode: form.mode,
+            account: &run_as,
+            masks: &masks,
+            temp_dir,
+        };
         supervisor::check(&settings.applications.supervisor, &trial)?;
         let swept = data::sweep(&data, temp_dir);
         let runtime_dir = starters::lay_out(&data)?;
-        Ok(Self { settings, data, launcher, form, discovered, runtime_dir, swept, run_as })
+        Ok(Self {
+            settings,
+            data,
+            launcher,
+            form,
+            discovered,
+            runtime_dir,
+            swept,
+            run_as,
+        })
     }
 }
 
@@ -82,7 +97,14 @@ fn open_data(loaded: &Loaded) -> Result<DataDir, LocalError> {
 /// An account that exists, but whose groups can not be read.
 pub fn gather_accounts(settings: &Settings, run_as: Option<&str>) -> Result<Accounts, LocalError> {
     let applications = &settings.applications;
-    let names: Vec<&str> = [Some(applications.run_as.as_str()), run_as].into_iter().flatten().collect();
-    let groups: Vec<&str> = applications.shared_run_as_unix_group.as_deref().into_iter().collect();
+    let names: Vec<&str> = [Some(applications.run_as.as_str()), run_as]
+        .into_iter()
+        .flatten()
+        .collect();
+    let groups: Vec<&str> = applications
+        .shared_run_as_unix_group
+        .as_deref()
+        .into_iter()
+        .collect();
     Ok(identity::gather(&names, &groups)?)
 }

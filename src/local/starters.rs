@@ -9,10 +9,16 @@ use crate::data::{DataDir, IoFailure, layout};
 /// Name and text of every starter.
 const STARTERS: &[(&str, &str)] = &[
     ("common.R", include_str!("../../runtime/common.R")),
-    ("install_python.py", include_str!("../../runtime/install_python.py")),
+    (
+        "install_python.py",
+        include_str!("../../runtime/install_python.py"),
+    ),
     ("install_r.R", include_str!("../../runtime/install_r.R")),
     ("params.R", include_str!("../../runtime/params.R")),
-    ("render_notebook.py", include_str!("../../runtime/render_notebook.py")),
+    (
+        "render_notebook.py",
+        include_str!("../../runtime/render_notebook.py"),
+    ),
     ("render_rmd.R", include_str!("../../runtime/render_rmd.R")),
     ("render_site.R", include_str!("../../runtime/render_site.R")),
     ("repositories.R", include_str!("../../runtime/repositories.R")),
@@ -25,7 +31,12 @@ pub fn digest() -> String {
     for (name, text) in STARTERS {
         hasher.update(format!("{name}\0{}\0{text}", text.len()));
     }
-    hasher.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    hasher
+        .finalize()
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// Lays the starters out, unless they are there, and gives their directory.
@@ -39,7 +50,10 @@ pub fn lay_out(data: &DataDir) -> Result<PathBuf, IoFailure> {
     }
     let parent = data.ensure("runtime")?;
     let fault = |source| IoFailure::new("lay out the starters in", &target, source);
-    let staging = tempfile::Builder::new().prefix(".staging-").tempdir_in(&parent).map_err(fault)?;
+    let staging = tempfile::Builder::new()
+        .prefix(".staging-")
+        .tempdir_in(&parent)
+        .map_err(fault)?;
     for (name, text) in STARTERS {
         let path = staging.path().join(name);
         std::fs::write(&path, text).map_err(fault)?;
@@ -84,6 +98,10 @@ mod tests {
         let first = lay_out(&data).unwrap();
         assert_eq!(lay_out(&data).unwrap(), first);
         assert_eq!(std::fs::read_dir(&first).unwrap().count(), STARTERS.len());
-        assert_eq!(std::fs::read_dir(first.parent().unwrap()).unwrap().count(), 1, "no staging is left");
+        assert_eq!(
+            std::fs::read_dir(first.parent().unwrap()).unwrap().count(),
+            1,
+            "no staging is left"
+        );
     }
 }

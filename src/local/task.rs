@@ -23,13 +23,18 @@ pub(super) fn run(
         Some(rendering) => set_up_result(job, plan, rendering),
         None => Ok(()),
     };
-    let answer = place.and_then(|()| run_on_copy(job, directory, plan, kind)).and_then(|finished| {
-        if finished.ended.succeeded() {
-            Ok(())
-        } else {
-            Err(LocalError::Process { ended: finished.ended, log: finished.log })
-        }
-    });
+    let answer = place
+        .and_then(|()| run_on_copy(job, directory, plan, kind))
+        .and_then(|finished| {
+            if finished.ended.succeeded() {
+                Ok(())
+            } else {
+                Err(LocalError::Process {
+                    ended: finished.ended,
+                    log: finished.log,
+                })
+            }
+        });
     match (answer, rendering) {
         (Ok(()), Some(rendering)) => finish(job, plan, rendering).map(Some),
         (Ok(()), None) => Ok(None),
@@ -45,12 +50,22 @@ pub(super) fn run(
 /// Gives the output directory to the account; a site gets the source into it first (ST1).
 fn set_up_result(job: &Job<'_>, plan: &ProcessPlan, rendering: &Rendering) -> Result<(), LocalError> {
     let owner = process::owner(&plan.identity);
-    if let Output::Result { source_copy: None, .. } = &plan.output {
+    if let Output::Result {
+        source_copy: None, ..
+    } = &plan.output
+    {
         job.watcher.step("copying the source");
         let source = job.server.data.path(layout::bundle(&job.content, job.bundle));
         // The copy makes the directory itself; the claim on its name stays ours meanwhile.
         remove_tree(rendering.path())?;
-        copy_tree(&source, rendering.path(), CopyOptions { owner, ..CopyOptions::default() })?;
+        copy_tree(
+            &source,
+            rendering.path(),
+            CopyOptions {
+                owner,
+                ..CopyOptions::default()
+            },
+        )?;
     }
     Ok(rendering.give_to(owner)?)
 }
@@ -63,10 +78,19 @@ fn run_on_copy(
     kind: TaskKind,
 ) -> Result<Finished, LocalError> {
     let copy = match &plan.output {
-        Output::Result { source_copy: Some(_), .. } | Output::Scratch { .. } => {
+        Output::Result {
+            source_copy: Some(_), ..
+        }
+        | Output::Scratch { .. } => {
             job.watcher.step("copying the source");
             let owner = process::owner(&plan.identity);
-            Some(SourceCopy::make(&job.server.data, &job.content, job.bundle, &job.key, owner)?)
+            Some(SourceCopy::make(
+                &job.server.data,
+                &job.content,
+                job.bundle,
+                &job.key,
+                owner,
+            )?)
         }
         _ => None,
     };
@@ -87,7 +111,13 @@ fn run_on_copy(
 
 /// Makes the result whole and, if that was asked for, the one that is served. Gives its main file.
 fn finish(job: &Job<'_>, plan: &ProcessPlan, rendering: Rendering) -> Result<PathBuf, LocalError> {
-    let Output::Result { site_output_dir, index, activate, .. } = &plan.output else {
+    let Output::Result {
+        site_output_dir,
+        index,
+        activate,
+        ..
+    } = &plan.output
+    else {
         return Ok(rendering.path().to_owned());
     };
     let index = index.as_deref().map(Path::new).filter(|name| {

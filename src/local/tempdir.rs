@@ -20,7 +20,9 @@ pub enum TempDirError {
         source: std::io::Error,
     },
     /// Other accounts can not use it.
-    #[error("Server.TempDir {path} has mode {mode:04o}, but every account must be able to use it; run chmod 1777 on it or set another")]
+    #[error(
+        "Server.TempDir {path} has mode {mode:04o}, but every account must be able to use it; run chmod 1777 on it or set another"
+    )]
     Mode {
         /// The directory.
         path: PathBuf,
@@ -28,7 +30,9 @@ pub enum TempDirError {
         mode: u32,
     },
     /// A directory above it is closed to other accounts.
-    #[error("Server.TempDir {path} can not be reached by other accounts, because {parent} is closed to them; run chmod o+x on it or set another")]
+    #[error(
+        "Server.TempDir {path} can not be reached by other accounts, because {parent} is closed to them; run chmod o+x on it or set another"
+    )]
     Unreachable {
         /// The directory.
         path: PathBuf,
@@ -36,7 +40,9 @@ pub enum TempDirError {
         parent: PathBuf,
     },
     /// Programs in it can not be executed.
-    #[error("Server.TempDir {path} does not let programs be executed (mounted noexec), which packages need; remount it with exec or set another")]
+    #[error(
+        "Server.TempDir {path} does not let programs be executed (mounted noexec), which packages need; remount it with exec or set another"
+    )]
     NoExec {
         /// The directory.
         path: PathBuf,
@@ -49,16 +55,25 @@ pub enum TempDirError {
 /// # Errors
 /// The first thing that is wrong.
 pub fn check(path: &Path, ordinary_user: bool) -> Result<(), TempDirError> {
-    let read = |source| TempDirError::Read { path: path.to_owned(), source };
+    let read = |source| TempDirError::Read {
+        path: path.to_owned(),
+        source,
+    };
     let real = path.canonicalize().map_err(read)?;
     let mode = std::fs::metadata(&real).map_err(read)?.permissions().mode() & 0o7777;
     if !ordinary_user {
         if mode != 0o1777 {
-            return Err(TempDirError::Mode { path: path.to_owned(), mode });
+            return Err(TempDirError::Mode {
+                path: path.to_owned(),
+                mode,
+            });
         }
         for parent in real.ancestors().skip(1) {
             if std::fs::metadata(parent).map_err(read)?.permissions().mode() & 0o001 == 0 {
-                return Err(TempDirError::Unreachable { path: path.to_owned(), parent: parent.to_owned() });
+                return Err(TempDirError::Unreachable {
+                    path: path.to_owned(),
+                    parent: parent.to_owned(),
+                });
             }
         }
     }
@@ -67,22 +82,37 @@ pub fn check(path: &Path, ordinary_user: bool) -> Result<(), TempDirError> {
 
 /// The mount's own word first; then a real program, because some security policies say nothing beforehand.
 fn check_exec(path: &Path, real: &Path) -> Result<(), TempDirError> {
-    let read = |source| TempDirError::Read { path: path.to_owned(), source };
-    let flags = rustix::fs::statvfs(real).map_err(|error| read(error.into()))?.f_flag;
+    let read = |source| TempDirError::Read {
+        path: path.to_owned(),
+        source,
+    };
+    let flags = rustix::fs::statvfs(real)
+        .map_err(|error| read(error.into()))?
+        .f_flag;
     if flags.contains(StatVfsMountFlags::NOEXEC) {
-        return Err(TempDirError::NoExec { path: path.to_owned() });
+        return Err(TempDirError::NoExec {
+            path: path.to_owned(),
+        });
     }
     let place = tempfile::tempdir_in(real).map_err(read)?;
     let program = place.path().join("try");
-    let mut file =
-        std::fs::OpenOptions::new().write(true).create_new(true).mode(0o700).open(&program).map_err(read)?;
+    let mut file = std::fs::OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o700)
+        .open(&program)
+        .map_err(read)?;
     file.write_all(b"#!/bin/sh\nexit 0\n").map_err(read)?;
     drop(file);
-    let tried = Command::new(&program).env_clear().stdin(Stdio::null()).stdout(Stdio::null()).status();
+    let tried = Command::new(&program)
+        .env_clear()
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .status();
     match tried {
-        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
-            Err(TempDirError::NoExec { path: path.to_owned() })
-        }
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => Err(TempDirError::NoExec {
+            path: path.to_owned(),
+        }),
         // Another thread that forks at this moment holds the file open for writing (ETXTBSY): that says nothing.
         _ => Ok(()),
     }
@@ -96,18 +126,31 @@ mod tests {
     #[test]
     fn every_account_must_be_able_to_use_it() {
         let dir = tempfile::tempdir().unwrap();
-        let mode = |mode| std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(mode)).unwrap();
+        let mode =
+            |mode| std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(mode)).unwrap();
         mode(0o755);
         let said = check(dir.path(), false).unwrap_err().to_string();
-        assert!(said.contains("mode 0755") && said.contains("chmod 1777"), "{said}");
-        assert!(check(dir.path(), true).is_ok(), "an ordinary user needs only their own access (SB9)");
+        assert!(
+            said.contains("mode 0755") && said.contains("chmod 1777"),
+            "{said}"
+        );
+        assert!(
+            check(dir.path(), true).is_ok(),
+            "an ordinary user needs only their own access (SB9)"
+        );
         mode(0o1777);
         assert!(check(dir.path(), false).is_ok());
         let inner = dir.path().join("inner");
         std::fs::create_dir(&inner).unwrap();
         std::fs::set_permissions(&inner, std::fs::Permissions::from_mode(0o1777)).unwrap();
         mode(0o700);
-        assert!(matches!(check(&inner, false), Err(TempDirError::Unreachable { .. })));
-        assert!(matches!(check(&dir.path().join("none"), false), Err(TempDirError::Read { .. })));
+        assert!(matches!(
+            check(&inner, false),
+            Err(TempDirError::Unreachable { .. })
+        ));
+        assert!(matches!(
+            check(&dir.path().join("none"), false),
+            Err(TempDirError::Read { .. })
+        ));
     }
 }

@@ -22,18 +22,14 @@ pub(super) struct Identities {
 pub(super) fn decide(task: &Task, settings: &Settings, accounts: &Accounts) -> Result<Identities, PlanError> {
     let run_as = settings.applications.run_as.as_str();
     let mut notes = Vec::new();
-    let default = match own_account(task.mode, run_as, accounts) {
-        Some(own) => {
-            if AccountSpec::parse(run_as) != Ok(AccountSpec::Name(own.name.clone())) {
-                notes.push(format!(
-                    "runs as '{}', the account that asked for it, not as {SETTING} '{run_as}': only root can change accounts",
-                    own.name
-                ));
-            }
-            not_root(own, "your account", &own.name)?
-        }
-        None => find(accounts, SETTING, run_as)?,
-    };
+    let default = default_account(task.mode, settings, accounts)?;
+    let own = own_account(task.mode, run_as, accounts).is_some();
+    if own && AccountSpec::parse(run_as) != Ok(AccountSpec::Name(default.name.clone())) {
+        notes.push(format!(
+            "runs as '{}', the account that asked for it, not as {SETTING} '{run_as}': only root can change accounts",
+            default.name
+        ));
+    }
     let content = match &task.spec.run_as {
         Some(asked) => content_account(asked, default, task.mode, settings, accounts)?,
         None => default,
@@ -49,6 +45,23 @@ pub(super) fn decide(task: &Task, settings: &Settings, accounts: &Accounts) -> R
         content: identity(content),
         notes,
     })
+}
+
+/// The account of `Applications.RunAs` on this machine.
+pub(super) fn default(settings: &Settings, accounts: &Accounts) -> Result<Identity, PlanError> {
+    default_account(Mode::Local, settings, accounts).map(identity)
+}
+
+fn default_account<'a>(
+    mode: Mode,
+    settings: &Settings,
+    accounts: &'a Accounts,
+) -> Result<&'a Account, PlanError> {
+    let run_as = settings.applications.run_as.as_str();
+    match own_account(mode, run_as, accounts) {
+        Some(own) => not_root(own, "your account", &own.name),
+        None => find(accounts, SETTING, run_as),
+    }
 }
 
 /// The caller's own account, where it is the only one to be had (SB9), or, for a Pod that is only printed,

@@ -5,6 +5,7 @@ use std::path::{Component, Path, PathBuf};
 use super::process::Scope;
 use super::{Mask, Mode, PlanError, home, supervisor};
 use crate::names;
+use crate::settings::Settings;
 
 /// Places without which no process works.
 const SYSTEM: [&str; 11] = [
@@ -27,7 +28,7 @@ pub(super) fn of(scope: &Scope<'_>) -> Result<Vec<Mask>, PlanError> {
     if scope.task.mode == Mode::Pod {
         return Ok(Vec::new());
     }
-    let masks = fs1(scope);
+    let masks = fs1(scope.settings);
     let needed = needed(scope)?;
     for mask in &masks {
         refuse_hiding(&mask.setting, &mask.path, &needed)?;
@@ -45,8 +46,8 @@ pub(super) fn of(scope: &Scope<'_>) -> Result<Vec<Mask>, PlanError> {
     Ok(masks)
 }
 
-fn fs1(scope: &Scope<'_>) -> Vec<Mask> {
-    let settings = scope.settings;
+/// The masks of every local process (FS1).
+pub(super) fn fs1(settings: &Settings) -> Vec<Mask> {
     let data_dir = &settings.server.data_dir;
     let mask = |path: PathBuf, setting: &str, required: bool| Mask {
         path,

@@ -72,3 +72,25 @@ pub fn plan(
         notes,
     })
 }
+
+/// The account of `Applications.RunAs`, checked (RA1); an ordinary user's own where only that is to be had (SB9).
+///
+/// # Errors
+/// [`PlanError`]: it is missing, or is root.
+pub fn default_identity(settings: &Settings, accounts: &Accounts) -> Result<Identity, PlanError> {
+    identity::default(settings, accounts)
+}
+
+/// What every local process does not see (FS1).
+#[must_use]
+pub fn masks(settings: &Settings) -> Vec<Mask> {
+    masks::fs1(settings)
+}
+
+/// What the task asks of a runtime (EX3, EX5).
+///
+/// # Errors
+/// [`PlanError`]: the task does not fit the content.
+pub fn needs(task: &Task, settings: &Settings) -> Result<crate::runtimes::Needs, PlanError> {
+    Ok(needs::of(task, settings, &work::of(task)?))
+}

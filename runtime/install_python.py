@@ -8,6 +8,7 @@ The packages that were installed are written to PATH/requirements.txt.lock.
 """
 
 import argparse
+import ast
 import json
 import os
 import subprocess
@@ -59,26 +60,46 @@ def clean_environment():
         os.environ["UV_CACHE_DIR"] = tempfile.mkdtemp(prefix="uv-")
     os.environ["UV_PYTHON_DOWNLOADS"] = "never"
     os.environ["NO_COLOR"] = "1"
-    translate_pip_settings()
 
 
 def usable(directory):
     return bool(directory) and os.path.isdir(directory) and os.access(directory, os.W_OK)
 
 
-def translate_pip_settings():
-    """uv does not read pip's variables; a server has set those, so that both managers use the same index."""
-    pairs = {
-        "PIP_INDEX_URL": "UV_DEFAULT_INDEX",
-        "PIP_EXTRA_INDEX_URL": "UV_INDEX",
-        "PIP_FIND_LINKS": "UV_FIND_LINKS",
-        "PIP_CERT": "SSL_CERT_FILE",
-    }
-    for pip_name, uv_name in pairs.items():
-        value = os.environ.get(pip_name)
-        # uv, unlike pip, refuses a directory of packages that is not there.
-        if value and not (pip_name == "PIP_FIND_LINKS" and "://" not in value and not os.path.isdir(value)):
-            os.environ.setdefault(uv_name, value)
+def pip_settings(python):
+    """pip's settings in force, from its files and variables: name -> value, without the section."""
+    done = subprocess.run([python, "-m", "pip", "config", "list"], stdout=subprocess.PIPE, check=True)
+    found = {}
+    for section in ("global.", "install.", ":env:."):
+        for line in done.stdout.decode("utf-8", "replace").splitlines():
+            name, _, value = line.partition("=")
+            # pip takes an empty value for none.
+            if name.startswith(section) and ast.literal_eval(value):
+                found[name[len(section):]] = ast.literal_eval(value)
+    return found
+
+
+def index_options(python):
+    """uv reads neither pip's files nor its variables. What a server says to pip holds for uv too: otherwise packages
+    that are meant to come from a private index would be taken from the public one."""
+    pip = pip_settings(python)
+    if pip.get("cert"):
+        os.environ.setdefault("SSL_CERT_FILE", pip["cert"])
+    if pip.get("trusted-host"):
+        os.environ.setdefault("UV_INSECURE_HOST", pip["trusted-host"])
+    # uv, unlike pip, refuses a directory of packages that is not there.
+    links = [link for link in pip.get("find-links", "").split() if "://" in link or os.path.exists(link)]
+    options = [word for link in links for word in ("--find-links", link)]
+    if pip.get("no-index", "").lower() in ("1", "true", "yes", "on", "y", "t"):
+        # An index that a lock file names would still be asked.
+        if not any("://" in link for link in links):
+            os.environ["UV_OFFLINE"] = "1"
+        return options + ["--no-index"]
+    if pip.get("index-url") and not (os.environ.get("UV_DEFAULT_INDEX") or os.environ.get("UV_INDEX_URL")):
+        options += ["--default-index", pip["index-url"]]
+    for url in pip.get("extra-index-url", "").split():
+        options += ["--index", url]
+    return options
 
 
 def create(env):
@@ -161,19 +182,20 @@ def install_with_pip(python, options):
 
 def install_with_uv(python, options):
     uv = options.uv
+    indexes = index_options(python)
     if options.format == "uv-lock":
         directory = os.path.dirname(os.path.abspath(options.requirements))
         os.environ["UV_PROJECT_ENVIRONMENT"] = options.env
         must_run(
             [uv, "sync", "--frozen", "--no-install-project", "--no-dev", "--inexact", "--no-progress",
-             "--compile-bytecode", "--python", python],
+             "--compile-bytecode", "--python", python] + indexes,
             f"uv sync of '{options.requirements}'",
             cwd=directory,
         )
     else:
         file = requirements_file(python, options)
         must_run(
-            [uv, "pip", "install", "--no-progress", "--compile-bytecode", "--python", python, "-r", file],
+            [uv, "pip", "install", "--no-progress", "--compile-bytecode", "--python", python, "-r", file] + indexes,
             f"uv pip install of '{options.requirements}'",
         )
     if run([uv, "pip", "check", "--python", python]) != 0:

@@ -50,7 +50,7 @@ pub enum Command {
 }
 
 /// A job, by its content or its file.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct JobArgs {
     /// Directory or archive with content, or a job file (.yaml)
     #[arg(value_name = "BUNDLE|JOB.yaml")]

@@ -24,7 +24,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::os::fd::RawFd;
 
 pub use error::StepError;
-pub(crate) use sys::{block, kill, wait_for};
+pub(crate) use sys::{block, kill, landlock_abi, wait_for};
 
 use crate::sandbox::SandboxSpec;
 

@@ -46,6 +46,9 @@ struct Record<'a> {
     name: &'a str,
     tag: &'a str,
     bundle: u64,
+    variant: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rendering: Option<String>,
     started: Timestamp,
     #[serde(skip_serializing_if = "Option::is_none")]
     finished: Option<Timestamp>,
@@ -91,6 +94,8 @@ pub fn run(server: &Server, request: Request, watcher: &dyn Watcher) -> Result<O
         name: &job.request.name,
         tag,
         bundle: job.bundle,
+        variant: job.variant.as_str(),
+        rendering: None,
         started,
         finished: None,
         state: "running",
@@ -99,7 +104,7 @@ pub fn run(server: &Server, request: Request, watcher: &dyn Watcher) -> Result<O
         message: None,
     };
     directory.write_record(&record)?;
-    let answer = job.execute(&directory, kind);
+    let answer = job.execute(&directory, kind, &mut record);
     record.finished = Some(Timestamp::now());
     match &answer {
         Ok(_) => (record.state, record.exit_code) = ("succeeded", Some(0)),
@@ -158,7 +163,7 @@ fn prepare<'a>(
 }
 
 /// The bundle that a request names by content item and number.
-fn existing(store: &Store<'_>, request: &Request) -> Result<(ContentId, u64), LocalError> {
+pub(crate) fn existing(store: &Store<'_>, request: &Request) -> Result<(ContentId, u64), LocalError> {
     let name = request.spec.content.clone().unwrap_or_default();
     let content = ContentId::parse(&name)?;
     let bundle = match &request.spec.bundle.id {
@@ -222,12 +227,19 @@ impl Job<'_> {
     }
 
     /// Installs what is missing, then does the task. Gives the path of what it made.
-    fn execute(&self, directory: &JobDir, kind: TaskKind) -> Result<Option<PathBuf>, LocalError> {
+    fn execute(
+        &self,
+        directory: &JobDir,
+        kind: TaskKind,
+        record: &mut Record<'_>,
+    ) -> Result<Option<PathBuf>, LocalError> {
         let renders = matches!(kind, TaskKind::Render | TaskKind::RenderSite);
         let rendering = renders.then(|| self.renders().begin(None)).transpose()?;
         let number = rendering
             .as_ref()
             .map_or_else(|| "1".to_owned(), |rendering| rendering.number().to_string());
+        record.rendering = renders.then(|| number.clone());
+        directory.write_record(record)?;
         let plan = self.plan(&number)?;
         for note in &plan.notes {
             self.watcher.done(&format!("note: {note}"));

@@ -1,6 +1,7 @@
 //! Local mode: the sandbox of this machine, and the jobs that run in it.
 
 pub mod deploy;
+pub mod doctor;
 pub mod error;
 pub mod gather;
 pub mod install;

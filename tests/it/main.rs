@@ -1,9 +1,10 @@
 //! The one integration test binary.
 
-<<<<<<< HEAD
+mod architecture;
+mod bundles;
+mod conformance;
 mod gcfg_oracle;
+mod job_reference;
+mod repository;
 mod settings_docs;
 mod support;
-=======
-mod bundles;
->>>>>>> w-content

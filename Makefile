@@ -40,9 +40,8 @@ completions: ## The completions of bash, zsh and fish, in BUILD_DIR/completions.
 		cargo run --quiet --release -- completions $$shell >$(BUILD_DIR)/completions/offhost.$$shell || exit 1; \
 	done
 
-install: man ## The programs, the starters and the man pages, below PREFIX.
+install: man ## The two programs and the man pages, below PREFIX.
 	cargo build --release --bins
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/runtime $(DESTDIR)$(PREFIX)/share/man/man1
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 0755 $(BUILD_DIR)/release/offhost $(BUILD_DIR)/release/offhost-exec $(DESTDIR)$(PREFIX)/bin
-	install -m 0644 runtime/* $(DESTDIR)$(PREFIX)/runtime
 	install -m 0644 $(BUILD_DIR)/man/*.1 $(DESTDIR)$(PREFIX)/share/man/man1

@@ -149,7 +149,7 @@ fn cn1_decimals() {
     assert!(matches!(parse_thousandths("-0.5"), Err(ValueError::Negative(_))));
 }
 
-/// Proves: SV1 (L, P)
+/// Proves: SV1 (L)
 #[test]
 fn sv1_a_supervisor_is_split_as_a_shell_splits_it() {
     let good: [(&str, &[&str]); 6] = [
@@ -176,7 +176,7 @@ fn sv1_a_supervisor_is_split_as_a_shell_splits_it() {
     ));
 }
 
-/// Proves: SV1 (L, P)
+/// Proves: SV1 (L)
 #[test]
 fn sv1_a_supervisor_is_an_absolute_path() {
     let message = parse_command("nice -n 2").expect_err("relative").to_string();
@@ -214,7 +214,7 @@ proptest! {
         let _ = (parse_command(&text), parse_bool(&text));
     }
 
-    /// Proves: SV1 (L, P)
+    /// Proves: SV1 (L)
     #[test]
     fn sv1_quoted_words_come_back(words in proptest::collection::vec("\\PC{0,8}", 0..4)) {
         let quoted = words.iter().map(|word| format!("'{}'", word.replace('\'', "'\\''")));

@@ -27,7 +27,7 @@ const KEYS: [&str; 7] = ["text", "task", "switch", "count", "list", "flags", "nu
 /// Proves: CN1 (L, P)
 #[test]
 fn cn1_reads_what_the_go_package_reads() {
-    if !needs("cn1_reads_what_the_go_package_reads", "OFFHOST_TEST_ORACLE", WHY) {
+    if !needs("OFFHOST_TEST_ORACLE", WHY) {
         return;
     }
     let files = number("OFFHOST_TEST_ORACLE_FILES", 100_000);
@@ -66,11 +66,7 @@ fn cn1_reads_what_the_go_package_reads() {
 /// Proves: CN1 (L, P)
 #[test]
 fn cn1_names_have_the_letters_that_go_knows() {
-    if !needs(
-        "cn1_names_have_the_letters_that_go_knows",
-        "OFFHOST_TEST_ORACLE",
-        WHY,
-    ) {
+    if !needs("OFFHOST_TEST_ORACLE", WHY) {
         return;
     }
     let printed = Command::new(ORACLE.as_path())

@@ -153,7 +153,7 @@ impl LocalError {
         if ended.cause.is_some_and(|cause| cause != EndCause::Stopped) {
             return None;
         }
-        let code = ended.code.or(ended.signal.map(|signal| 128 + signal))?;
+        let code = ended.code.or_else(|| Some(128 + ended.signal?))?;
         u8::try_from(code).ok().filter(|code| *code != 0)
     }
 }

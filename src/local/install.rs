@@ -1,7 +1,7 @@
 //! Installs packages into the shared caches: made aside by the default account, put in place by the server (PK1, PK2, RA4).
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::error::LocalError;
 use super::process::{self, Finished};
@@ -165,6 +165,6 @@ fn succeeded(finished: Finished) -> Result<(), LocalError> {
     }
     Err(LocalError::Install {
         ended: finished.ended,
-        log: PathBuf::from(finished.log),
+        log: finished.log,
     })
 }

@@ -149,5 +149,8 @@ fn finish(job: &Job<'_>, plan: &ProcessPlan, rendering: Rendering) -> Result<Pat
         ));
     }
     let path = renders.path(number);
-    Ok(record.index.map_or(path.clone(), |index| path.join(index)))
+    Ok(match record.index {
+        Some(index) => path.join(index),
+        None => path,
+    })
 }

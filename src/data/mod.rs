@@ -16,6 +16,7 @@ mod environments;
 mod failure;
 mod fdio;
 mod ids;
+mod interrupted;
 mod jobs;
 pub mod layout;
 mod lock;

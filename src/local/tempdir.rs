@@ -7,6 +7,9 @@ use std::process::{Command, Stdio};
 
 use rustix::fs::StatVfsMountFlags;
 
+use super::scratch::Scratch;
+use crate::data::IoFailure;
+
 /// `Server.TempDir` can not be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TempDirError {
@@ -39,6 +42,9 @@ pub enum TempDirError {
         /// The closed directory.
         parent: PathBuf,
     },
+    /// Nothing can be made in it.
+    #[error("Server.TempDir: {0}")]
+    Use(#[from] IoFailure),
     /// Programs in it can not be executed.
     #[error(
         "Server.TempDir {path} does not let programs be executed (mounted noexec), which packages need; remount it with exec or set another"
@@ -94,7 +100,7 @@ fn check_exec(path: &Path, real: &Path) -> Result<(), TempDirError> {
             path: path.to_owned(),
         });
     }
-    let place = tempfile::tempdir_in(real).map_err(read)?;
+    let place = Scratch::make(real, "exec", None)?;
     let program = place.path().join("try");
     let mut file = std::fs::OpenOptions::new()
         .write(true)

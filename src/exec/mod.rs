@@ -23,8 +23,9 @@ mod tree;
 use std::io::{Read, Seek, SeekFrom};
 use std::os::fd::RawFd;
 
+pub(crate) use cgroup::remove_control_groups;
 pub use error::StepError;
-pub(crate) use sys::{block, kill, landlock_abi, wait_for};
+pub(crate) use sys::{block, exit_now, kill, landlock_abi, wait_for};
 
 use crate::sandbox::SandboxSpec;
 

@@ -189,6 +189,7 @@ impl First {
         let start = Instant::now();
         let grace = Duration::from_millis(spec.grace_ms);
         let mut deadline = spec.timeout_ms.map(|ms| start + Duration::from_millis(ms));
+        let mut lifeline = lifeline;
         let mut cause = None;
         loop {
             let event = self.next_event(lifeline, signals, deadline)?;
@@ -196,18 +197,23 @@ impl First {
                 Event::Ended => return Ok(cause),
                 Event::Orphaned => {
                     self.signal(libc::SIGKILL);
+                    // It stays closed, and would be told again at once.
+                    lifeline = None;
                     Some(EndCause::Stopped)
+                }
+                Event::Signal(signal) if !asks_to_end(signal) => {
+                    self.signal(signal);
+                    continue;
+                }
+                Event::Signal(_) if cause.is_some() => {
+                    // Who asks twice does not want to wait.
+                    self.signal(libc::SIGKILL);
+                    cause
                 }
                 Event::Signal(signal) => {
                     self.signal(signal);
-                    if !matches!(
-                        signal,
-                        libc::SIGTERM | libc::SIGINT | libc::SIGHUP | libc::SIGQUIT
-                    ) {
-                        continue;
-                    }
                     deadline = Some(Instant::now() + grace);
-                    cause.or(Some(EndCause::Stopped))
+                    Some(EndCause::Stopped)
                 }
                 Event::Deadline if cause.is_none() => {
                     self.signal(libc::SIGTERM);
@@ -267,6 +273,13 @@ impl First {
             let _ = rustix::process::waitid(WaitId::PidFd(fd.as_fd()), WaitIdOptions::EXITED);
         }
     }
+}
+
+fn asks_to_end(signal: i32) -> bool {
+    matches!(
+        signal,
+        libc::SIGTERM | libc::SIGINT | libc::SIGHUP | libc::SIGQUIT
+    )
 }
 
 /// What the launcher waits for.

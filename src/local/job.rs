@@ -1,16 +1,15 @@
 //! One job from request to result: deploy, plan, install, run, finish, activate, clean up.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use jiff::Timestamp;
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
 use super::deploy::{self, Request};
 use super::error::LocalError;
 use super::gather::{self, Ids};
 use super::install::{self, Installed};
+use super::scratch::new_key;
 use super::server::{Server, gather_accounts};
 use super::task;
 use crate::api::job::TaskKind;
@@ -115,8 +114,10 @@ pub fn run(server: &Server, request: Request, watcher: &dyn Watcher) -> Result<O
             record.message = Some(error.to_string());
         }
     }
-    directory.write_record(&record)?;
+    let kept = directory.write_record(&record).map(|()| directory.close());
+    // What the job itself failed of comes first. The next sweep closes a record that could not be.
     let path = answer?;
+    kept?;
     job.retain()?;
     Ok(Outcome {
         content: job.content,
@@ -176,22 +177,6 @@ pub(crate) fn existing(store: &Store<'_>, request: &Request) -> Result<(ContentI
     Ok((content, bundle))
 }
 
-/// A new job's key: 16 characters that no other job has.
-fn new_key() -> String {
-    static COUNTER: AtomicU64 = AtomicU64::new(0);
-    let now = Timestamp::now().as_nanosecond();
-    let seed = format!(
-        "{now} {} {}",
-        std::process::id(),
-        COUNTER.fetch_add(1, Ordering::Relaxed)
-    );
-    Sha256::digest(seed)
-        .iter()
-        .take(8)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
-}
-
 /// What a plan does beside installing.
 fn kind_of(plan: &Plan) -> TaskKind {
     let task = plan.processes.iter().find_map(|process| match process.purpose {
@@ -239,30 +224,47 @@ impl Job<'_> {
             .as_ref()
             .map_or_else(|| "1".to_owned(), |rendering| rendering.number().to_string());
         record.rendering = renders.then(|| number.clone());
+        let (plan, last) = match self.install_missing(directory, &number, record) {
+            Ok(installed) => installed,
+            Err(error) => {
+                self.discard(rendering);
+                return Err(error);
+            }
+        };
+        let task = plan.processes.iter().find_map(|process| match process.purpose {
+            Purpose::Task(kind) => Some((process, kind)),
+            Purpose::Install(_) => None,
+        });
+        match task {
+            Some((process, kind)) => task::run(self, directory, process, kind, rendering),
+            None => Ok(last),
+        }
+    }
+
+    /// The plan, once every package that it needs is installed, and the path of what was installed last.
+    fn install_missing(
+        &self,
+        directory: &JobDir,
+        number: &str,
+        record: &Record<'_>,
+    ) -> Result<(Plan, Option<PathBuf>), LocalError> {
         directory.write_record(record)?;
-        let plan = self.plan(&number)?;
+        let plan = self.plan(number)?;
         for note in &plan.notes {
             self.watcher.done(&format!("note: {note}"));
         }
         let mut last = None;
         for process in &plan.processes {
-            let step = self.process(directory, process);
-            match step {
-                Ok(path) => last = path.or(last),
-                Err(error) => {
-                    self.discard(rendering)?;
-                    return Err(error);
-                }
-            }
-            if let Purpose::Task(kind) = &process.purpose {
-                return task::run(self, directory, process, *kind, rendering);
-            }
+            last = self.process(directory, process)?.or(last);
         }
-        Ok(last)
+        Ok((plan, last))
     }
 
-    fn discard(&self, rendering: Option<Rendering>) -> Result<(), LocalError> {
-        rendering.map_or(Ok(()), |rendering| Ok(self.renders().discard(rendering)?))
+    /// Removes a result that is not to be. The failure before is the cause; a sweep removes what this can not.
+    pub(super) fn discard(&self, rendering: Option<Rendering>) {
+        if let Some(rendering) = rendering {
+            drop(self.renders().discard(rendering));
+        }
     }
 
     /// Runs one installation; a task is run by the caller, who holds its result.

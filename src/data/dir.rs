@@ -10,7 +10,7 @@ use super::failure::{Context, IoFailure};
 use super::fdio;
 use super::layout::{self, ContentId};
 use super::lock::FileLock;
-use super::remove;
+use super::{remove, sync};
 
 /// Mode of the directories that lead to content: another account can pass through, but not list.
 const PASSAGE: u32 = 0o711;
@@ -164,7 +164,7 @@ pub(crate) fn take_away(path: &Path) -> Result<bool, IoFailure> {
         Err(Errno::NOENT) => return Ok(false),
         Err(error) => return Err(IoFailure::new("take away", path, error)),
     }
-    fdio::sync_dir(fdio::parent(path))?;
+    sync::sync_dir(fdio::parent(path))?;
     remove::remove_tree(&gone)?;
     Ok(true)
 }

@@ -190,7 +190,7 @@ fn removal_is_not_led_out_by_a_race() {
     for n in 0..50 {
         files(&outside, &[(&format!("x/f{n}"), "1")]);
     }
-    for round in 0..40 {
+    for round in 0..60 {
         let tree = dir.path().join(format!("tree{round}"));
         let (real, link) = (tree.join("x/real"), tree.join("x/link"));
         for n in 0..50 {
@@ -205,8 +205,9 @@ fn removal_is_not_led_out_by_a_race() {
                     rustix::fs::renameat_with(CWD, &real, CWD, &link, RenameFlags::EXCHANGE).ok();
                 }
             });
-            remove_tree(&tree).unwrap();
+            let removed = remove_tree(&tree);
             stop.store(true, Ordering::Relaxed);
+            removed.unwrap();
         });
         assert!(!tree.exists());
         assert_eq!(std::fs::read_dir(outside.join("x")).unwrap().count(), 50);

@@ -85,20 +85,23 @@ fn whatever_is_killed_whenever_what_is_served_is_whole() {
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
-        if round == 0 {
-            let start = Instant::now();
-            while renders(&data).active().unwrap().is_none() {
-                std::thread::sleep(Duration::from_millis(1));
-                assert!(
-                    start.elapsed() < Duration::from_secs(60),
-                    "nothing is ever served"
-                );
-            }
-            whole_run = start.elapsed();
-        } else {
-            // Spread over the time that two runs take on this machine.
-            std::thread::sleep(whole_run * (round * 37 % 50) / 25);
+        // Every third process lives until it has served something, so that there is always something to keep.
+        let start = Instant::now();
+        while round % 3 == 0
+            && renders(&data)
+                .active()
+                .unwrap()
+                .is_none_or(|active| active <= served)
+        {
+            std::thread::sleep(Duration::from_millis(1));
+            assert!(
+                start.elapsed() < Duration::from_secs(60),
+                "nothing is ever served"
+            );
         }
+        whole_run = whole_run.max(start.elapsed());
+        // Spread over the time that a run takes on this machine.
+        std::thread::sleep(whole_run * (round * 37 % 50) / 50);
         assert_eq!(
             child.try_wait().unwrap(),
             None,
@@ -129,5 +132,5 @@ fn whatever_is_killed_whenever_what_is_served_is_whole() {
         }
         assert_eq!(listing(&dir.path().join("connect-workspaces")), [""; 0]);
     }
-    assert!(served > 1, "the kills come too early");
+    println!("{served} results served, a run takes {whole_run:?}");
 }

@@ -4,6 +4,7 @@
 
 mod copies;
 mod environments;
+mod finishing;
 mod full_disk;
 mod killed;
 mod renders;
@@ -12,7 +13,7 @@ mod store;
 use std::path::Path;
 
 use jiff::Timestamp;
-use offhost::data::{ContentId, DataDir, Deploy, Deployed, Renders, Store, Variant};
+use offhost::data::{ContentId, DataDir, Deploy, Deployed, Finish, Rendering, Renders, Store, Variant};
 
 /// A time `seconds` after the first of 2024.
 fn at(seconds: i64) -> Timestamp {
@@ -51,6 +52,22 @@ fn deploy(data: &DataDir, tree: &Path, activate: bool) -> Deployed {
         now: at(0),
     };
     Store::new(data).deploy(&deploy).unwrap()
+}
+
+fn finish(seconds: i64) -> Finish<'static> {
+    Finish {
+        bundle: 1,
+        job: "k1",
+        site_output_dir: None,
+        index: Some(Path::new("index.html")),
+        now: at(seconds),
+    }
+}
+
+fn rendered(renders: &Renders<'_>, text: &str) -> Rendering {
+    let rendering = renders.begin(None).unwrap();
+    files(rendering.path(), &[("index.html", text), ("img/a.png", "a")]);
+    rendering
 }
 
 /// Every path below `root`, sorted, with a `/` behind directories; locks and counters left out.

@@ -27,6 +27,7 @@ mod results;
 mod seal;
 mod site;
 mod store;
+mod sync;
 mod translate;
 
 pub use activate::{Finish, Rendering, Renders, ResultRecord};

@@ -131,6 +131,10 @@ fn settings() -> Settings {
         quarto: language(Matching::Nearest),
         packages_external: Vec::new(),
         r_repositories: vec![repository("CRAN", "https://packages.example/cran")],
+        jobs: offhost::settings::Jobs {
+            max_completed: 1000,
+            oldest_completed_seconds: 0,
+        },
         sandbox: Sandbox {
             mask_tmp: false,
             user_namespace: true,

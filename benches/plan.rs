@@ -90,6 +90,7 @@ fn task(facts: BundleFacts) -> Task {
         bundle: "1".to_owned(),
         job_key: "key".to_owned(),
         rendering: "1".to_owned(),
+        content_image: None,
     };
     gather::task(Mode::Local, ids, ContentJobSpec::default(), facts, None)
 }

@@ -50,6 +50,7 @@ pub(super) struct Job<'a> {
     pub(super) request: Request,
     pub(super) key: String,
     pub(super) variant: Variant,
+    content_image: Option<String>,
     _in_use: BundleUse,
 }
 
@@ -106,7 +107,7 @@ pub fn run(server: &Server, request: Request, watcher: &dyn Watcher) -> Result<O
 /// Deploys the bundle if the request names one by path, and marks it as in use.
 fn prepare<'a>(
     server: &'a Server,
-    request: Request,
+    mut request: Request,
     watcher: &'a dyn Watcher,
 ) -> Result<Job<'a>, LocalError> {
     let store = Store::new(&server.data);
@@ -123,6 +124,7 @@ fn prepare<'a>(
         None => existing(&store, &request)?,
     };
     watcher.done(&format!("content {content}, bundle {bundle}"));
+    let content_image = deploy::take_defaults(&store, &content, &mut request.spec)?;
     let in_use = store.use_bundle(&content, bundle)?;
     let facts = deploy::facts(in_use.path(), &request.spec)?;
     let variant = Variant::parse(request.spec.variant.as_deref().unwrap_or("default"))?;
@@ -136,6 +138,7 @@ fn prepare<'a>(
         request,
         key,
         variant,
+        content_image,
         _in_use: in_use,
     })
 }
@@ -189,6 +192,7 @@ impl Job<'_> {
             bundle: self.bundle.to_string(),
             job_key: self.key.clone(),
             rendering: rendering.to_owned(),
+            content_image: self.content_image.clone(),
         };
         let (spec, facts) = (self.request.spec.clone(), self.facts.clone());
         let task = gather::task(Mode::Local, ids, spec, facts, Some(self.server.data.root()));

@@ -73,6 +73,7 @@ fn task(facts: BundleFacts) -> Task {
         job_key: "job1".to_owned(),
         rendering: "12".to_owned(),
         facts,
+        content_image: None,
         server_env: env(&[
             ("PATH", "/usr/local/bin:/usr/bin:/bin"),
             ("HTTPS_PROXY", "http://proxy.example:3128"),

@@ -21,8 +21,13 @@ fn list(config: Option<PathBuf>, source: &RuntimesSource) -> Result<u8, Failure>
     let loaded = super::settings::loaded(config)?;
     if source.runtimes.is_none() {
         let found = runtimes::discover(&loaded.settings).map_err(LocalError::from)?;
-        for note in &found.notes {
+        for note in found.notes.iter().chain(&found.left_out) {
             printer::note(format!("note: {note}"));
+        }
+        for language in found.absent.iter().map(|language| language.label()) {
+            printer::note(format!(
+                "note: no {language} was found on this machine; install it, or name it in {language}.Executable"
+            ));
         }
         return Ok(print(&found.runtimes, source.output.output));
     }

@@ -115,6 +115,9 @@ pub struct LanguageNeed {
     pub requires: Option<String>,
     /// Matching mode of the settings.
     pub matching: Matching,
+    /// Whether the settings switch the language off on this machine (`Python.Enabled = false`).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub off: bool,
 }
 
 /// What content asks of a runtime.

@@ -65,7 +65,9 @@ fn task_kind(task: &Task, app_mode: AppMode) -> Result<TaskKind, PlanError> {
     };
     let hint = match (kind, nature) {
         (TaskKind::Render, Nature::Document) => return Ok(kind),
-        (TaskKind::Render, Nature::Files) => "it is served as it is, without a process",
+        (TaskKind::Render, Nature::Files) => {
+            "it is served as it is, without a process: 'offhost content deploy' is all it needs"
+        }
         (TaskKind::Render, Nature::Command) => "set spec.task to Run and spec.command to its command line",
         (TaskKind::Render, Nature::Application) => {
             "it is interactive: a finite task can only Install its packages or Run a command of it"

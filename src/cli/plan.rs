@@ -2,8 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
-
 use super::args::{JobArgs, PlanArgs, PlanFormat, PlanMode};
 use super::failure::{Because, Failure};
 use super::printer;
@@ -17,11 +15,8 @@ use crate::reason::Reason;
 use crate::runtimes::{self, Runtimes};
 use crate::settings::{Loaded, Settings};
 
-/// What a plan prints: the decisions, and in local mode what the sandbox is told.
-#[derive(Serialize)]
-struct Printed<'a> {
-    plan: &'a Plan,
-}
+/// Stands for the key of a job, which only a run has.
+const JOB: &str = "JOB";
 
 pub(super) fn run(config: Option<PathBuf>, args: &PlanArgs) -> Result<u8, Failure> {
     let loaded = super::settings::loaded(config)?;
@@ -34,16 +29,31 @@ pub(super) fn run(config: Option<PathBuf>, args: &PlanArgs) -> Result<u8, Failur
     let task = task(mode, &loaded, &args.job)?;
     let accounts = gather_accounts(settings, task.spec.run_as.as_deref())?;
     let plan = plan::plan(&task, settings, &runtimes, &accounts).map_err(LocalError::from)?;
-    let printed = Printed { plan: &plan };
     match args.output {
-        PlanFormat::Json => printer::json(&printed.plan),
-        PlanFormat::Yaml => {
-            // A writer that quotes what other readers would take for numbers or booleans.
-            let text = serde_saphyr::to_string(&printed.plan).because(Reason::InvalidInput)?;
-            printer::line(text.trim_end());
-        }
+        PlanFormat::Json => printer::json(&plan),
+        PlanFormat::Yaml => printer::line(yaml(&plan)?),
     }
     Ok(0)
+}
+
+/// The plan as YAML under a line that says what it is.
+fn yaml(plan: &Plan) -> Result<String, Failure> {
+    let place = match plan.mode {
+        Mode::Local => "in the sandbox of this machine",
+        Mode::Pod => "as Pods",
+    };
+    let count = match plan.processes.len() {
+        0 => "no process".to_owned(),
+        1 => "1 process".to_owned(),
+        count => format!("{count} processes, one after the other"),
+    };
+    // A writer that quotes what other readers would take for numbers or booleans. A path stays on its line, however long.
+    let options = serde_saphyr::ser_options! { folded_wrap_chars: usize::MAX };
+    let text = serde_saphyr::to_string_with_options(plan, options).because(Reason::InvalidInput)?;
+    Ok(format!(
+        "# {count} {place}. {JOB} stands for the key that a run gets.\n{}",
+        text.trim_end()
+    ))
 }
 
 /// The candidates of a mode: this machine's interpreters, or the images of a file.
@@ -90,7 +100,7 @@ pub(super) fn task(mode: Mode, loaded: &Loaded, args: &JobArgs) -> Result<Task, 
     let ids = Ids {
         content,
         bundle,
-        job_key: "JOB".to_owned(),
+        job_key: JOB.to_owned(),
         rendering: "1".to_owned(),
     };
     Ok(gather::task(

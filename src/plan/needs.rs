@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Mode, Task};
 use super::work::Work;
+use super::{Mode, Task};
 use crate::runtimes::{LanguageName, LanguageNeed, Matching, Needs};
 use crate::settings::Settings;
 

@@ -146,7 +146,6 @@ pub fn discover(settings: &Settings) -> Result<Discovered, DiscoverError> {
 fn searches([r, python, quarto]: [&Language; 3], homes: &[PathBuf], places: &Places) -> [Search; 3] {
     let search = |language, setting, program, from: &Language, parents: &[PathBuf]| Search {
         language,
-        setting,
         program,
         enabled: from.enabled,
         named: from

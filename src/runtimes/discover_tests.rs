@@ -72,7 +72,6 @@ fn search(language: LanguageName, named: &[&Path], scanned: Vec<PathBuf>) -> Sea
     let named = named.iter().map(|path| (setting, path.to_path_buf())).collect();
     Search {
         language,
-        setting,
         program,
         enabled: true,
         named,

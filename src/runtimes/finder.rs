@@ -17,7 +17,6 @@ use super::{
 /// What to look for in one language.
 pub(super) struct Search {
     pub(super) language: LanguageName,
-    pub(super) setting: &'static str,
     pub(super) program: &'static str,
     pub(super) enabled: bool,
     pub(super) named: Vec<(&'static str, PathBuf)>,
@@ -99,7 +98,8 @@ impl Finder<'_> {
                 true
             }
             Err(why) => {
-                self.left_out.push(format!("{} is left out: {why}", path.display()));
+                self.left_out
+                    .push(format!("{} is left out: {why}", path.display()));
                 false
             }
         }

@@ -84,10 +84,9 @@ pub(super) fn task(mode: Mode, loaded: &Loaded, args: &JobArgs) -> Result<Task, 
     let data = (mode == Mode::Local)
         .then(|| DataDir::open(data_dir).ok())
         .flatten();
-    let unpack_in = std::env::temp_dir();
     let (content, bundle, facts) = match &request.spec.bundle.path {
         Some(path) => {
-            let opened = deploy::open(&request, path, &unpack_in)?;
+            let opened = deploy::open(&request, path, || Ok(std::env::temp_dir()))?;
             let facts = deploy::facts(&opened.tree, &request.spec)?;
             (
                 deploy::content_id(&request.spec, &opened.source)?.to_string(),

@@ -134,8 +134,7 @@ fn prepare<'a>(
     let store = Store::new(&server.data);
     let (content, bundle) = match request.spec.bundle.path.clone() {
         Some(path) => {
-            let staging = server.data.ensure("apps")?;
-            let opened = deploy::open(&request, &path, &staging)?;
+            let opened = deploy::open(&request, &path, || Ok(server.data.ensure("apps")?))?;
             // Nothing is deployed that could not be used: what is in force stays in force.
             let facts = deploy::facts(&opened.tree, &request.spec)?;
             let content = deploy::content_id(&request.spec, &opened.source)?;

@@ -2,6 +2,7 @@
 
 mod architecture;
 mod bundles;
+mod cli;
 mod conformance;
 mod gcfg_oracle;
 mod job_reference;

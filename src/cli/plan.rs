@@ -10,10 +10,10 @@ use crate::local::deploy;
 use crate::local::error::LocalError;
 use crate::local::gather::{self, Ids};
 use crate::local::server::gather_accounts;
-use crate::plan::{self, Mode, Plan, Task};
+use crate::plan::{self, EnvValue, Mode, Plan, Task};
 use crate::reason::Reason;
 use crate::runtimes::{self, Runtimes};
-use crate::settings::{Loaded, Settings};
+use crate::settings::{Loaded, Settings, without_password};
 
 /// Stands for the key of a job, which only a run has.
 const JOB: &str = "JOB";
@@ -29,11 +29,31 @@ pub(super) fn run(config: Option<PathBuf>, args: &PlanArgs) -> Result<u8, Failur
     let task = task(mode, &loaded, &args.job)?;
     let accounts = gather_accounts(settings, task.spec.run_as.as_deref())?;
     let plan = plan::plan(&task, settings, &runtimes, &accounts).map_err(LocalError::from)?;
+    let plan = without_passwords(plan, settings);
     match args.output {
         PlanFormat::Json => printer::json(&plan),
         PlanFormat::Yaml => printer::line(yaml(&plan)?),
     }
     Ok(0)
+}
+
+/// The plan without the passwords in addresses: what is printed may be sent to somebody, or kept in a log.
+fn without_passwords(mut plan: Plan, settings: &Settings) -> Plan {
+    for process in &mut plan.processes {
+        for value in process.env.values_mut() {
+            if let EnvValue::Value(text) = value {
+                *text = without_password(text);
+            }
+        }
+        for input in &mut process.inputs {
+            for repository in &settings.r_repositories {
+                input.text = input
+                    .text
+                    .replace(&repository.url, &without_password(&repository.url));
+            }
+        }
+    }
+    plan
 }
 
 /// The plan as YAML under a line that says what it is.

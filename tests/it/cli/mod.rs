@@ -5,4 +5,7 @@ mod bad_bundles;
 mod bad_places;
 mod bad_supervisors;
 mod bad_words;
+mod help;
 mod place;
+mod plan;
+mod show;

@@ -4,6 +4,7 @@ mod architecture;
 mod bundles;
 mod cli;
 mod conformance;
+mod data;
 mod gcfg_oracle;
 mod job_reference;
 mod plan_fixture;

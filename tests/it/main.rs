@@ -2,6 +2,7 @@
 
 mod architecture;
 mod bundles;
+mod cli;
 mod conformance;
 mod data;
 mod gcfg_oracle;

@@ -150,6 +150,22 @@ pub enum ContentCommand {
         #[command(flatten)]
         output: OutputArgs,
     },
+    /// List the jobs of a content item and what became of them
+    Jobs {
+        /// Content item
+        content: String,
+        /// How to print them
+        #[command(flatten)]
+        output: OutputArgs,
+    },
+    /// Set what jobs of a content item take where they ask for nothing
+    Set {
+        /// Content item
+        content: String,
+        /// What to set
+        #[command(flatten)]
+        defaults: ContentDefaultsArgs,
+    },
     /// Serve another result of a content item
     Activate {
         /// Content item
@@ -171,6 +187,18 @@ pub enum ContentCommand {
         #[arg(long, value_name = "NAME", default_value = "default")]
         variant: String,
     },
+}
+
+/// What jobs of a content item take where they ask for nothing.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = true)]
+pub struct ContentDefaultsArgs {
+    /// Account to run as, by name or number; an empty one takes it back
+    #[arg(long, value_name = "ACCOUNT")]
+    pub run_as: Option<String>,
+    /// Image to run in off-host; an empty one takes it back
+    #[arg(long, value_name = "IMAGE")]
+    pub image: Option<String>,
 }
 
 /// Arguments of `path`.

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::args::{JobArgs, PlanArgs, PlanFormat, PlanMode};
 use super::failure::{Because, Failure};
 use super::printer;
-use crate::data::{DataDir, Store};
+use crate::data::{ContentId, DataDir, Store};
 use crate::local::deploy;
 use crate::local::error::LocalError;
 use crate::local::gather::{self, Ids};
@@ -68,7 +68,7 @@ pub(super) fn runtimes_of(mode: Mode, settings: &Settings, file: Option<&Path>) 
 
 /// The task of a job, without deploying anything. Places that only a run gives names to have stand-ins.
 pub(super) fn task(mode: Mode, loaded: &Loaded, args: &JobArgs) -> Result<Task, Failure> {
-    let request = super::run::request(args)?;
+    let mut request = super::run::request(args)?;
     let data_dir = &loaded.settings.server.data_dir;
     // A plan for Pods needs no data directory; a local one looks into it if there is one.
     let data = (mode == Mode::Local)
@@ -87,11 +87,19 @@ pub(super) fn task(mode: Mode, loaded: &Loaded, args: &JobArgs) -> Result<Task, 
         }
         None => deployed(data.as_ref(), &request)?,
     };
+    let content_image = match (&data, ContentId::parse(&content)) {
+        // What was never deployed has no defaults.
+        (Some(data), Ok(id)) => {
+            deploy::take_defaults(&Store::new(data), &id, &mut request.spec).unwrap_or_default()
+        }
+        _ => None,
+    };
     let ids = Ids {
         content,
         bundle,
         job_key: "JOB".to_owned(),
         rendering: "1".to_owned(),
+        content_image,
     };
     Ok(gather::task(
         mode,

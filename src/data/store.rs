@@ -13,7 +13,7 @@ use super::records::{
     BundleRecord, ContentDefaults, ContentEntry, ContentRecord, Deploy, Deployed, StoreError, read_json,
     write_json,
 };
-use super::{fdio, remove};
+use super::{fdio, remove, sync};
 
 /// The content items of a data directory.
 #[derive(Clone, Copy, Debug)]
@@ -80,14 +80,14 @@ impl<'a> Store<'a> {
             deployed: deploy.now,
             source,
         };
-        fdio::sync_file_system(staging)?;
+        sync::sync_tree(staging)?;
         // The record first: the rename of the directory is what makes the bundle exist.
         write_json(&self.data.path(layout::bundle_record(content, bundle)), &record)?;
         let place = self.data.path(layout::bundle(content, bundle));
         if !fdio::rename_new(staging, &place).during("put in place", &place)? {
             return Err(IoFailure::new("put in place", place, rustix::io::Errno::EXIST).into());
         }
-        fdio::sync_dir(fdio::parent(&place))?;
+        sync::sync_dir(fdio::parent(&place))?;
         Ok(Deployed {
             record,
             reused: false,
@@ -223,7 +223,7 @@ impl<'a> Store<'a> {
         }
         let place = self.data.path(layout::content(content));
         std::fs::rename(&place, self.tombstone(content)).during("take away", &place)?;
-        fdio::sync_dir(fdio::parent(&place))?;
+        sync::sync_dir(fdio::parent(&place))?;
         Ok(self.finish_removal(content)?)
     }
 

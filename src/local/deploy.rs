@@ -107,6 +107,20 @@ pub fn open(request: &Request, path: &str, unpack_in: &Path) -> Result<Opened, L
     })
 }
 
+/// Takes over what is set for the content item where the job asks for nothing (RA2, EX5): gives its default image.
+///
+/// # Errors
+/// Its record is damaged.
+pub fn take_defaults(
+    store: &Store<'_>,
+    content: &ContentId,
+    spec: &mut ContentJobSpec,
+) -> Result<Option<String>, LocalError> {
+    let defaults = store.content(content)?.defaults;
+    spec.run_as = spec.run_as.take().or(defaults.run_as);
+    Ok(defaults.image)
+}
+
 /// What the bundle says; nothing of it is run.
 ///
 /// # Errors

@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use jiff::Timestamp;
-use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::deploy::{self, Request};
@@ -15,7 +14,9 @@ use super::server::{Server, gather_accounts};
 use super::task;
 use crate::api::job::TaskKind;
 use crate::content::BundleFacts;
-use crate::data::{BundleUse, ContentId, JobDir, Rendering, Renders, Store, Variant};
+use crate::data::{
+    self, BundleUse, ContentId, JobDir, JobRecord, JobState, Rendering, Renders, Store, Variant,
+};
 use crate::plan::{self, Mode, Plan, ProcessPlan, Purpose};
 
 /// Is told what happens.
@@ -39,28 +40,6 @@ pub struct Outcome {
     pub path: Option<PathBuf>,
 }
 
-/// The record of a job, `jobs/XX/KEY/job.json` (PK10).
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Record<'a> {
-    name: &'a str,
-    tag: &'a str,
-    bundle: u64,
-    variant: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rendering: Option<String>,
-    started: Timestamp,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    finished: Option<Timestamp>,
-    state: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    exit_code: Option<u8>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    message: Option<String>,
-}
-
 /// A job whose bundle is deployed and in use.
 pub(super) struct Job<'a> {
     pub(super) server: &'a Server,
@@ -71,6 +50,7 @@ pub(super) struct Job<'a> {
     pub(super) request: Request,
     pub(super) key: String,
     pub(super) variant: Variant,
+    content_image: Option<String>,
     _in_use: BundleUse,
 }
 
@@ -88,17 +68,16 @@ pub fn run(server: &Server, request: Request, watcher: &dyn Watcher) -> Result<O
         &job.key,
         super::process::owner(&server.run_as),
     )?;
-    let started = Timestamp::now();
     let tag = crate::content::kinds::job_tag(kind, &job.facts);
-    let mut record = Record {
-        name: &job.request.name,
-        tag,
+    let mut record = JobRecord {
+        name: job.request.name.clone(),
+        tag: tag.to_owned(),
         bundle: job.bundle,
-        variant: job.variant.as_str(),
+        variant: job.variant.to_string(),
         rendering: None,
-        started,
+        started: Timestamp::now(),
         finished: None,
-        state: "running",
+        state: JobState::Running,
         exit_code: None,
         reason: None,
         message: None,
@@ -107,11 +86,11 @@ pub fn run(server: &Server, request: Request, watcher: &dyn Watcher) -> Result<O
     let answer = job.execute(&directory, kind, &mut record);
     record.finished = Some(Timestamp::now());
     match &answer {
-        Ok(_) => (record.state, record.exit_code) = ("succeeded", Some(0)),
+        Ok(_) => (record.state, record.exit_code) = (JobState::Succeeded, Some(0)),
         Err(error) => {
-            record.state = "failed";
+            record.state = JobState::Failed;
             record.exit_code = error.process_code();
-            record.reason = Some(error.reason().name());
+            record.reason = Some(error.reason().name().to_owned());
             record.message = Some(error.to_string());
         }
     }
@@ -128,7 +107,7 @@ pub fn run(server: &Server, request: Request, watcher: &dyn Watcher) -> Result<O
 /// Deploys the bundle if the request names one by path, and marks it as in use.
 fn prepare<'a>(
     server: &'a Server,
-    request: Request,
+    mut request: Request,
     watcher: &'a dyn Watcher,
 ) -> Result<Job<'a>, LocalError> {
     let store = Store::new(&server.data);
@@ -145,6 +124,7 @@ fn prepare<'a>(
         None => existing(&store, &request)?,
     };
     watcher.done(&format!("content {content}, bundle {bundle}"));
+    let content_image = deploy::take_defaults(&store, &content, &mut request.spec)?;
     let in_use = store.use_bundle(&content, bundle)?;
     let facts = deploy::facts(in_use.path(), &request.spec)?;
     let variant = Variant::parse(request.spec.variant.as_deref().unwrap_or("default"))?;
@@ -158,6 +138,7 @@ fn prepare<'a>(
         request,
         key,
         variant,
+        content_image,
         _in_use: in_use,
     })
 }
@@ -211,6 +192,7 @@ impl Job<'_> {
             bundle: self.bundle.to_string(),
             job_key: self.key.clone(),
             rendering: rendering.to_owned(),
+            content_image: self.content_image.clone(),
         };
         let (spec, facts) = (self.request.spec.clone(), self.facts.clone());
         let task = gather::task(Mode::Local, ids, spec, facts, Some(self.server.data.root()));
@@ -231,7 +213,7 @@ impl Job<'_> {
         &self,
         directory: &JobDir,
         kind: TaskKind,
-        record: &mut Record<'_>,
+        record: &mut JobRecord,
     ) -> Result<Option<PathBuf>, LocalError> {
         let renders = matches!(kind, TaskKind::Render | TaskKind::RenderSite);
         let rendering = renders.then(|| self.renders().begin(None)).transpose()?;
@@ -301,6 +283,14 @@ impl Job<'_> {
             applications.rendering_sweep_age_seconds,
         );
         self.renders().retain(keep, age, Timestamp::now())?;
+        let jobs = &self.server.settings.jobs;
+        data::retain_jobs(
+            &self.server.data,
+            &self.content,
+            jobs.max_completed,
+            jobs.oldest_completed_seconds,
+            Timestamp::now(),
+        )?;
         Store::new(&self.server.data).retain_bundles(&self.content, applications.bundle_retention_limit)?;
         Ok(())
     }

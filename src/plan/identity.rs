@@ -52,6 +52,12 @@ pub(super) fn default(settings: &Settings, accounts: &Accounts) -> Result<Identi
     default_account(Mode::Local, settings, accounts).map(identity)
 }
 
+/// The account that a job or content item names on this machine.
+pub(super) fn content(asked: &str, settings: &Settings, accounts: &Accounts) -> Result<Identity, PlanError> {
+    let default = default_account(Mode::Local, settings, accounts)?;
+    content_account(asked, default, Mode::Local, settings, accounts).map(identity)
+}
+
 fn default_account<'a>(
     mode: Mode,
     settings: &Settings,

@@ -16,7 +16,7 @@ pub(super) fn of(task: &Task, settings: &Settings, work: &Work) -> Needs {
         languages,
         named_by_job: task.spec.runtime.name.clone(),
         named_by_manifest: task.facts.image.clone(),
-        content_default: None,
+        content_default: task.content_image.clone(),
     }
 }
 

@@ -36,6 +36,8 @@ pub struct Task {
     pub rendering: String,
     /// What the bundle says.
     pub facts: BundleFacts,
+    /// Image that is the content item's default (EX5, third).
+    pub content_image: Option<String>,
     /// The server's own environment; empty in Pod mode (EN2, EN3).
     pub server_env: BTreeMap<String, String>,
     /// Environments that are already installed, by key.

@@ -3,6 +3,7 @@
 mod architecture;
 mod bundles;
 mod conformance;
+mod data;
 mod gcfg_oracle;
 mod job_reference;
 mod plan_fixture;

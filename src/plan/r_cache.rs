@@ -166,22 +166,43 @@ fn by_name<'a>(
     Ok(locked)
 }
 
+/// Sources that are no repository. The installer has the same list.
+const REMOTE_SOURCES: [&str; 10] = [
+    "bitbucket",
+    "git",
+    "git2r",
+    "github",
+    "gitlab",
+    "local",
+    "source",
+    "svn",
+    "unknown",
+    "url",
+];
+
+fn is_remote(package: &RPackage) -> bool {
+    REMOTE_SOURCES
+        .iter()
+        .any(|source| package.source.eq_ignore_ascii_case(source))
+}
+
 /// A digest of everything that is the package's own.
 fn own(package: &RPackage, origin: &Origin<'_>) -> Digest {
+    // Which repository of the list has the version is seen only while installing, so all of them count.
     let digest = Digest::of("r-package")
         .field(&package.name)
         .field(&package.version)
-        .field(&package.source)
         .field(origin.r_version)
         .field(origin.runtime)
-        .fields(package.remote.iter().flat_map(|(name, value)| [name, value]));
-    // Which repository of the list has the version is seen only while installing, so all of them count.
-    if package.remote.is_empty() {
+        .fields(origin.repositories.iter().map(|repository| &repository.url));
+    // Lock formats name one repository differently and add fields that say no more than name and version do.
+    if is_remote(package) {
         digest
+            .field(&package.source)
             .field(package.repository.as_deref().unwrap_or_default())
-            .fields(origin.repositories.iter().map(|repository| &repository.url))
+            .fields(package.remote.iter().flat_map(|(name, value)| [name, value]))
     } else {
-        digest
+        digest.field("repository")
     }
 }
 
@@ -193,7 +214,7 @@ fn entry(package: &RPackage, hash: String) -> Entry {
         repository: package.repository.clone(),
         hash,
         requires: package.requires.clone(),
-        is_remote: !package.remote.is_empty(),
+        is_remote: is_remote(package),
     }
 }
 
@@ -251,8 +272,41 @@ mod tests {
             "{elsewhere:?}"
         );
         let mut forged = lock("1.1.0");
+        forged[1].source = "GitHub".to_owned();
+        let unpinned = hashed(&forged, &[], "https://a.example");
+        assert_ne!(unpinned["cli"], first["cli"]);
         forged[1].remote.insert("RemoteSha".to_owned(), "bad".to_owned());
-        assert_ne!(hashed(&forged, &[], "https://a.example")["cli"], first["cli"]);
+        assert_ne!(hashed(&forged, &[], "https://a.example")["cli"], unpinned["cli"]);
+    }
+
+    /// The installer looks into the repositories whatever these fields say: they must neither part what is the same
+    /// nor take the repositories' place in the hash.
+    ///
+    /// Proves: PK1 (L, P)
+    #[test]
+    fn what_a_repository_has_is_one_package_however_a_lock_names_it() {
+        let by_packrat = [package("glue", "1.6.2", &[])];
+        let mut by_pak = by_packrat.clone();
+        by_pak[0].source = "Repository".to_owned();
+        by_pak[0].repository = Some("RSPM".to_owned());
+        by_pak[0]
+            .remote
+            .insert("RemoteType".to_owned(), "standard".to_owned());
+        let first = hashed(&by_packrat, &[], "https://a.example");
+        assert_eq!(hashed(&by_pak, &[], "https://a.example"), first);
+        assert_ne!(hashed(&by_pak, &[], "https://b.example"), first);
+    }
+
+    #[test]
+    fn the_installer_refuses_the_same_sources() {
+        let starter = include_str!("../../runtime/install_r.R");
+        let line = starter
+            .lines()
+            .find(|line| line.starts_with("unsupported_sources <-"))
+            .unwrap();
+        let mut theirs: Vec<&str> = line.split('"').skip(1).step_by(2).collect();
+        theirs.sort_unstable();
+        assert_eq!(theirs, REMOTE_SOURCES);
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod plan_fixture;
 mod plan_golden;
 mod plan_properties;
 mod plan_rules;
+mod renders;
 mod repository;
 mod settings_docs;
 mod support;

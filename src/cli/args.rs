@@ -24,6 +24,10 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run a job: install packages if they are missing, then render, or run a command
+    #[command(after_help = "The last line of standard output is the path of the result.\n\
+        The exit code is the one of the process, 124 where its time was over and 137 where it met its memory limit; where \
+        none ran it says what was wrong: 65 the input, 71 the sandbox, 74 the data directory, 77 the account, 78 the \
+        supervisor.")]
     Run(RunArgs),
     /// Print everything a job will do, without doing it
     Plan(PlanArgs),
@@ -150,6 +154,22 @@ pub enum ContentCommand {
         #[command(flatten)]
         output: OutputArgs,
     },
+    /// List the jobs of a content item and what became of them
+    Jobs {
+        /// Content item
+        content: String,
+        /// How to print them
+        #[command(flatten)]
+        output: OutputArgs,
+    },
+    /// Set what jobs of a content item take where they ask for nothing
+    Set {
+        /// Content item
+        content: String,
+        /// What to set
+        #[command(flatten)]
+        defaults: ContentDefaultsArgs,
+    },
     /// Serve another result of a content item
     Activate {
         /// Content item
@@ -171,6 +191,18 @@ pub enum ContentCommand {
         #[arg(long, value_name = "NAME", default_value = "default")]
         variant: String,
     },
+}
+
+/// What jobs of a content item take where they ask for nothing.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = true)]
+pub struct ContentDefaultsArgs {
+    /// Account to run as, by name or number; an empty one takes it back
+    #[arg(long, value_name = "ACCOUNT")]
+    pub run_as: Option<String>,
+    /// Image to run in off-host; an empty one takes it back
+    #[arg(long, value_name = "IMAGE")]
+    pub image: Option<String>,
 }
 
 /// Arguments of `path`.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::args::{ContentCommand, Format};
 use super::failure::{Because, Failure};
-use super::printer;
+use super::{content_jobs, printer};
 use crate::api::job::ContentJobSpec;
 use crate::data::{ContentId, DataDir, Renders, ResultState, Store, Variant, layout};
 use crate::local::deploy::{self, Request};
@@ -29,6 +29,10 @@ pub(super) fn run(config: Option<PathBuf>, command: ContentCommand) -> Result<u8
         ContentCommand::Deploy { source, content } => deploy(&data, &source, content),
         ContentCommand::List(args) => list(&data, args.output),
         ContentCommand::Results { content, output } => results(&data, &content, output.output),
+        ContentCommand::Jobs { content, output } => content_jobs::list(&data, &content, output.output),
+        ContentCommand::Set { content, defaults } => {
+            content_jobs::set(&data, &loaded.settings, &content, &defaults)
+        }
         ContentCommand::Activate {
             content,
             result,
@@ -99,8 +103,7 @@ fn deploy(data: &DataDir, source: &Path, content: Option<String>) -> Result<u8, 
         base: PathBuf::new(),
         name: path.clone(),
     };
-    let staging = data.ensure("apps").map_err(LocalError::from)?;
-    let opened = deploy::open(&request, &path, &staging)?;
+    let opened = deploy::open(&request, &path, || Ok(data.ensure("apps")?))?;
     let facts = deploy::facts(&opened.tree, &request.spec)?;
     let content = deploy::content_id(&request.spec, &opened.source)?;
     let bundle = deploy::deploy(data, &content, request.spec.content.is_some(), &opened)?;

@@ -2,6 +2,7 @@
 
 mod args;
 mod content;
+mod content_jobs;
 mod doctor;
 mod failure;
 mod path;

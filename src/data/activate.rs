@@ -16,7 +16,7 @@ use super::failure::{Context, IoFailure};
 use super::layout::{self, ContentId, Variant};
 use super::lock::{Claim, FileLock};
 use super::result_error::ResultError;
-use super::{fdio, remove, seal, site};
+use super::{fdio, remove, seal, site, sync};
 
 /// What is kept of a finished result, in `RR.json` beside it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -176,7 +176,7 @@ impl<'a> Renders<'a> {
         if let Some(index) = finish.index {
             check_index(path, index)?;
         }
-        fdio::sync_file_system(path)?;
+        sync::sync_tree(path)?;
         let record = ResultRecord {
             number: rendering.number,
             bundle: finish.bundle,

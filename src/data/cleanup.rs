@@ -13,7 +13,7 @@ use super::lock::{FileLock, Probe};
 use super::records::StoreError;
 use super::remove::remove_tree;
 use super::store::Store;
-use super::{fdio, interrupted, site};
+use super::{fdio, interrupted};
 use crate::names::WORKSPACES;
 
 /// What a sweep has done.
@@ -185,6 +185,12 @@ impl Sweeper<'_> {
             let path = dir.join(&name);
             if name.starts_with(GONE_PREFIX) {
                 self.remove(&path, "rest of a removed result");
+            } else if let Some(rest) = name.strip_prefix(STAGING_PREFIX) {
+                let rest = rest.trim_start_matches("site-");
+                let number = rest.trim_end_matches(".spare").trim_end_matches(".json");
+                // What is a result's is guarded by its lock, the rest by that of the variant.
+                let owner = layout::parse_number(number).map_or_else(|| dir.to_owned(), |_| dir.join(number));
+                self.if_dead(&owner, |sweeper| sweeper.remove(&path, "rest of a killed render"));
             } else if name.starts_with(COPY_PREFIX) {
                 self.if_dead(&path, |sweeper| sweeper.remove(&path, "copy of a killed render"));
             } else if layout::parse_number(&name).is_some() {
@@ -208,13 +214,6 @@ impl Sweeper<'_> {
     /// Removes a result without a record. The caller holds its lock, so no record can come meanwhile.
     fn unfinished(&mut self, result: &Path) {
         let name = result.file_name().unwrap_or_default().to_string_lossy();
-        let rests = [
-            result.with_file_name(format!("{STAGING_PREFIX}{name}.json")),
-            site::staging(result),
-        ];
-        for rest in rests {
-            self.remove(&rest, "rest of a killed render");
-        }
         if !result.with_file_name(format!("{name}.json")).exists() {
             self.remove(result, "unfinished result of a killed render");
         }

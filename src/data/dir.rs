@@ -10,7 +10,7 @@ use super::failure::{Context, IoFailure};
 use super::fdio;
 use super::layout::{self, ContentId};
 use super::lock::FileLock;
-use super::remove;
+use super::{remove, sync};
 
 /// Mode of the directories that lead to content: another account can pass through, but not list.
 const PASSAGE: u32 = 0o711;
@@ -46,7 +46,7 @@ pub enum DataDirError {
         path: PathBuf,
     },
     /// Anybody could plant files in it.
-    #[error("Server.DataDir '{}' can be written by other accounts (mode {mode:04o}); run 'chmod go-w' on it", path.display())]
+    #[error("Server.DataDir '{}' can be written by every account (mode {mode:04o}); run 'chmod o-w' on it", path.display())]
     Exposed {
         /// The path.
         path: PathBuf,
@@ -85,7 +85,7 @@ impl DataDir {
             return Err(DataDirError::NotADirectory { path });
         }
         let mode = meta.mode() & 0o7777;
-        if mode & 0o022 != 0 {
+        if mode & 0o002 != 0 {
             return Err(DataDirError::Exposed { path, mode });
         }
         fs::access(root, fs::Access::WRITE_OK | fs::Access::EXEC_OK).during("write in", root)?;
@@ -164,7 +164,7 @@ pub(crate) fn take_away(path: &Path) -> Result<bool, IoFailure> {
         Err(Errno::NOENT) => return Ok(false),
         Err(error) => return Err(IoFailure::new("take away", path, error)),
     }
-    fdio::sync_dir(fdio::parent(path))?;
+    sync::sync_dir(fdio::parent(path))?;
     remove::remove_tree(&gone)?;
     Ok(true)
 }

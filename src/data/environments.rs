@@ -10,7 +10,7 @@ use super::copy_types::{CopyError, CopyOptions};
 use super::dir::{DataDir, Owner};
 use super::failure::{Context, IoFailure};
 use super::lock::{Claim, FileLock};
-use super::{fdio, layout, remove, seal};
+use super::{fdio, layout, remove, seal, sync};
 use crate::names::MOUNT_PACKRAT;
 
 /// Why an environment can not be made or put in place.
@@ -260,9 +260,9 @@ impl<'a> Environments<'a> {
 fn put_in_place(made: &Path, place: &Path) -> Result<bool, IoFailure> {
     let dir = seal::take_back(made)?;
     rustix::fs::fchmod(&dir, rustix::fs::Mode::from_raw_mode(0o755)).during("set mode of", made)?;
-    fdio::sync_file_system(made)?;
+    sync::sync_tree(made)?;
     let put = fdio::rename_new(made, place).during("put in place", place)?;
-    fdio::sync_dir(fdio::parent(place))?;
+    sync::sync_dir(fdio::parent(place))?;
     Ok(put)
 }
 

@@ -86,9 +86,11 @@ fn advice(path: &Path, error: &io::Error) -> String {
         Some(Errno::MFILE | Errno::NFILE) => {
             "too many open files, so raise the limit ('ulimit -n')".to_owned()
         }
-        Some(Errno::XDEV | Errno::BUSY) => {
-            "something is mounted on or below it, so unmount that first".to_owned()
+        Some(Errno::XDEV) => "something is mounted on or below it, so unmount that first".to_owned(),
+        Some(Errno::BUSY) => {
+            "it is in use or something is mounted on it, so end what uses it and try again".to_owned()
         }
+        Some(Errno::EXIST) => "it is there already, so remove it or use another name".to_owned(),
         Some(Errno::NOLCK) => {
             "the file system gives no locks, so use a local disk or an NFS mount with locking".to_owned()
         }

@@ -160,16 +160,6 @@ pub(crate) fn exchange(a: &Path, b: &Path, spare: &Path) -> Result<(), Errno> {
     }
 }
 
-/// Makes the entries of a directory last.
-pub(crate) fn sync_dir(path: &Path) -> Result<(), IoFailure> {
-    open_dir(path).and_then(fs::fsync).during("sync", path)
-}
-
-/// Makes everything of the file system that holds `path` last: one call instead of one a file.
-pub(crate) fn sync_file_system(path: &Path) -> Result<(), IoFailure> {
-    open_dir(path).and_then(fs::syncfs).during("sync", path)
-}
-
 /// Writes a file of the server's own so that it is whole or not there.
 pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), IoFailure> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -180,7 +170,7 @@ pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), IoFailure> {
         drop(std::fs::remove_file(&staging));
     }
     written.during("write", path)?;
-    sync_dir(parent(path))
+    super::sync::sync_dir(parent(path))
 }
 
 fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
@@ -225,7 +215,7 @@ pub(crate) fn replace_link(path: &Path, target: &str) -> Result<(), IoFailure> {
     }
     fs::symlink(target, &staging).during("make link", &staging)?;
     fs::rename(&staging, path).during("replace link", path)?;
-    sync_dir(parent(path))
+    super::sync::sync_dir(parent(path))
 }
 
 #[cfg(test)]

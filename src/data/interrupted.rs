@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use jiff::Timestamp;
-use serde_json::Value;
 
+use super::history::{JobRecord, JobState};
 use super::records::{StoreError, read_json, write_json};
 use super::{bundles, layout};
 use crate::reason::Reason;
@@ -17,18 +17,17 @@ const MESSAGE: &str = "the server ended while the job ran; run it again";
 pub(super) fn close(job: &Path, now: Timestamp) -> Result<bool, StoreError> {
     let path = job.join(layout::JOB_RECORD);
     bundles::remove_file(&job.join(format!("{}{}", layout::STAGING_PREFIX, layout::JOB_RECORD)))?;
-    let Some(mut record) = read_json::<serde_json::Map<String, Value>>(&path)? else {
+    let Some(record) = read_json::<JobRecord>(&path)? else {
         return Ok(false);
     };
-    if record.get("finished").is_none_or(Value::is_null) {
-        for (name, value) in [
-            ("state", "failed"),
-            ("reason", Reason::Interrupted.name()),
-            ("message", MESSAGE),
-            ("finished", &now.to_string()),
-        ] {
-            record.insert(name.to_owned(), Value::from(value));
-        }
+    if record.state == JobState::Running {
+        let record = JobRecord {
+            state: JobState::CutOff,
+            finished: Some(now),
+            reason: Some(Reason::Interrupted.name().to_owned()),
+            message: Some(MESSAGE.to_owned()),
+            ..record
+        };
         write_json(&path, &record)?;
     }
     Ok(true)
@@ -45,16 +44,15 @@ mod tests {
         let now = Timestamp::from_second(1_700_000_000).unwrap();
         assert!(!close(dir.path(), now).unwrap());
         let path = dir.path().join("job.json");
-        std::fs::write(&path, r#"{"name": "n", "state": "running"}"#).unwrap();
+        let running = r#"{"name": "n", "tag": "t", "bundle": 1, "variant": "default",
+            "started": "2026-01-01T00:00:00Z", "state": "running"}"#;
+        std::fs::write(&path, running).unwrap();
         std::fs::write(dir.path().join(".staging-job.json"), "{").unwrap();
         assert!(close(dir.path(), now).unwrap());
-        let read = || serde_json::from_slice::<Value>(&std::fs::read(&path).unwrap()).unwrap();
+        let read = || read_json::<JobRecord>(&path).unwrap().unwrap();
         let closed = read();
-        assert_eq!(
-            (&closed["name"], &closed["state"]),
-            (&"n".into(), &"failed".into())
-        );
-        assert_eq!(closed["reason"], "Interrupted");
+        assert_eq!((closed.state, closed.finished), (JobState::CutOff, Some(now)));
+        assert_eq!(closed.reason.as_deref(), Some("Interrupted"));
         assert!(!dir.path().join(".staging-job.json").exists());
         assert!(close(dir.path(), Timestamp::UNIX_EPOCH).unwrap());
         assert_eq!(read(), closed, "a closed record stays as it is");

@@ -14,7 +14,7 @@ use super::fdio;
 /// Below this many open directories a nested one is moved up to the root of the tree instead of descended into.
 const MAX_OPEN: usize = 64;
 /// Passes over one directory in which nothing was removed before giving up.
-const MAX_PASSES: usize = 16;
+const MAX_PASSES: usize = 64;
 
 /// Removes `path` and everything below it; nothing is done where it does not exist. A link is removed itself.
 /// Returns how many entries were removed.
@@ -123,13 +123,15 @@ impl Remover {
             }
             let before = (self.removed, self.moved);
             for entry in entries {
-                if entry.kind == FileType::Directory {
-                    self.remove_directory(dir, &entry.name, depth)?;
+                let done = if entry.kind == FileType::Directory {
+                    self.remove_directory(dir, &entry.name, depth)
                 } else {
-                    match unlink(dir, &entry.name, AtFlags::empty()) {
-                        Err(Errno::ISDIR) => self.remove_directory(dir, &entry.name, depth)?,
-                        counted => self.removed += counted?,
-                    }
+                    self.unlink(dir, &entry.name, AtFlags::empty())
+                };
+                match done {
+                    // It has become something else, or been filled again, meanwhile: the next pass sees what it is.
+                    Err(Errno::NOTDIR | Errno::LOOP | Errno::ISDIR | Errno::NOTEMPTY | Errno::EXIST) => {}
+                    other => other?,
                 }
             }
             idle = if before == (self.removed, self.moved) {
@@ -143,24 +145,19 @@ impl Remover {
 
     fn remove_directory(&mut self, dir: BorrowedFd<'_>, name: &CStr, depth: usize) -> Result<(), Errno> {
         let child = match fdio::open_dir_forced(dir, name) {
-            Ok(child) => child,
             Err(Errno::NOENT) => return Ok(()),
-            Err(Errno::NOTDIR | Errno::LOOP) => {
-                self.removed += unlink(dir, name, AtFlags::empty())?;
-                return Ok(());
-            }
-            Err(error) => return Err(error),
+            opened => opened?,
         };
         self.check_mount(child.as_fd())?;
         if depth >= MAX_OPEN {
             return self.move_up(dir, name);
         }
         self.empty(child.as_fd(), depth + 1)?;
-        match unlink(dir, name, AtFlags::REMOVEDIR) {
-            // Somebody put something there meanwhile: the next pass over `dir` finds it.
-            Err(Errno::NOTEMPTY | Errno::EXIST | Errno::NOTDIR) => {}
-            counted => self.removed += counted?,
-        }
+        self.unlink(dir, name, AtFlags::REMOVEDIR)
+    }
+
+    fn unlink(&mut self, dir: BorrowedFd<'_>, name: &CStr, flags: AtFlags) -> Result<(), Errno> {
+        self.removed += unlink(dir, name, flags)?;
         Ok(())
     }
 

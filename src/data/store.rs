@@ -13,7 +13,7 @@ use super::records::{
     BundleRecord, ContentDefaults, ContentEntry, ContentRecord, Deploy, Deployed, StoreError, read_json,
     write_json,
 };
-use super::{fdio, remove};
+use super::{fdio, remove, sync};
 
 /// The content items of a data directory.
 #[derive(Clone, Copy, Debug)]
@@ -47,11 +47,25 @@ impl<'a> Store<'a> {
         if !matches!(&deployed, Ok(deployed) if !deployed.reused) {
             remove::remove_tree(&staging)?;
         }
+        if deployed.is_err() {
+            self.forget_empty(content);
+        }
         let deployed = deployed?;
         if deploy.activate {
             fdio::replace_link(&app.join(layout::ACTIVE), &deployed.record.bundle.to_string())?;
         }
         Ok(deployed)
+    }
+
+    /// Content that was refused at its first deployment is no content item: its directories go while they are empty.
+    fn forget_empty(&self, content: &ContentId) {
+        for part in [
+            layout::app(content),
+            layout::bundle_records(content),
+            layout::content(content),
+        ] {
+            let _ = std::fs::remove_dir(self.data.path(part));
+        }
     }
 
     fn deploy_staged(&self, deploy: &Deploy<'_>, staging: &Path) -> Result<Deployed, StoreError> {
@@ -68,6 +82,7 @@ impl<'a> Store<'a> {
         if let Some(record) = latest.and_then(|latest| self.bundle_record(content, latest).ok())
             && record.digest == digest
         {
+            self.ensure_record(deploy)?;
             return Ok(Deployed { record, reused: true });
         }
         self.ensure_record(deploy)?;
@@ -80,30 +95,33 @@ impl<'a> Store<'a> {
             deployed: deploy.now,
             source,
         };
-        fdio::sync_file_system(staging)?;
+        sync::sync_tree(staging)?;
         // The record first: the rename of the directory is what makes the bundle exist.
         write_json(&self.data.path(layout::bundle_record(content, bundle)), &record)?;
         let place = self.data.path(layout::bundle(content, bundle));
         if !fdio::rename_new(staging, &place).during("put in place", &place)? {
             return Err(IoFailure::new("put in place", place, rustix::io::Errno::EXIST).into());
         }
-        fdio::sync_dir(fdio::parent(&place))?;
+        sync::sync_dir(fdio::parent(&place))?;
         Ok(Deployed {
             record,
             reused: false,
         })
     }
 
+    /// The record follows the content item to where it is deployed from: what is deployed under its name was meant for it.
     fn ensure_record(&self, deploy: &Deploy<'_>) -> Result<(), StoreError> {
         let path = self.data.path(layout::content_record(deploy.content));
-        if path.exists() {
-            return Ok(());
-        }
-        let record = ContentRecord {
-            name: deploy.name.to_owned(),
-            source: deploy.source.to_owned(),
-            created: deploy.now,
-            defaults: ContentDefaults::default(),
+        let source = deploy.source.to_owned();
+        let record = match read_json::<ContentRecord>(&path)? {
+            Some(known) if known.source == source => return Ok(()),
+            Some(known) => ContentRecord { source, ..known },
+            None => ContentRecord {
+                name: deploy.name.to_owned(),
+                source,
+                created: deploy.now,
+                defaults: ContentDefaults::default(),
+            },
         };
         write_json(&path, &record)
     }
@@ -209,6 +227,8 @@ impl<'a> Store<'a> {
     /// # Errors
     /// There is no such content item, a process works with it, or something can not be removed.
     pub fn remove(&self, content: &ContentId) -> Result<(), StoreError> {
+        // A name that is nowhere leaves no lock behind.
+        self.content(content)?;
         let _lock = self.data.lock_content(content)?;
         self.content(content)?;
         let bundles = self.bundles(content)?;
@@ -223,7 +243,7 @@ impl<'a> Store<'a> {
         }
         let place = self.data.path(layout::content(content));
         std::fs::rename(&place, self.tombstone(content)).during("take away", &place)?;
-        fdio::sync_dir(fdio::parent(&place))?;
+        sync::sync_dir(fdio::parent(&place))?;
         Ok(self.finish_removal(content)?)
     }
 

@@ -78,11 +78,15 @@ pub struct Opened {
     _unpacked: Option<Staged>,
 }
 
-/// Opens the bundle that a request names by path; an archive is unpacked below `unpack_in`.
+/// Opens the bundle that a request names by path; an archive is unpacked below `unpack_in`, which is made only then.
 ///
 /// # Errors
 /// It is not there, or the archive is not whole.
-pub fn open(request: &Request, path: &str, unpack_in: &Path) -> Result<Opened, LocalError> {
+pub fn open(
+    request: &Request,
+    path: &str,
+    unpack_in: impl FnOnce() -> Result<PathBuf, LocalError>,
+) -> Result<Opened, LocalError> {
     let source = request.base.join(path);
     let fault = |error: std::io::Error| LocalError::Target {
         path: source.clone(),
@@ -96,13 +100,27 @@ pub fn open(request: &Request, path: &str, unpack_in: &Path) -> Result<Opened, L
             _unpacked: None,
         });
     }
-    let place = Staged::make(unpack_in.join(format!("{}{}", layout::UNPACK_PREFIX, new_key())))?;
+    let place = Staged::make(unpack_in()?.join(format!("{}{}", layout::UNPACK_PREFIX, new_key())))?;
     archive::unpack(&source, place.path(), Limits::default())?;
     Ok(Opened {
         tree: place.path().to_owned(),
         source,
         _unpacked: Some(place),
     })
+}
+
+/// Takes over what is set for the content item where the job asks for nothing (RA2, EX5): gives its default image.
+///
+/// # Errors
+/// Its record is damaged.
+pub fn take_defaults(
+    store: &Store<'_>,
+    content: &ContentId,
+    spec: &mut ContentJobSpec,
+) -> Result<Option<String>, LocalError> {
+    let defaults = store.content(content)?.defaults;
+    spec.run_as = spec.run_as.take().or(defaults.run_as);
+    Ok(defaults.image)
 }
 
 /// What the bundle says; nothing of it is run.

@@ -67,7 +67,7 @@ pub enum LocalError {
     Name(#[from] NameError),
     /// A content item of that name came from somewhere else.
     #[error(
-        "content item '{content}' was first deployed from {known}; name another with --content, or the same to replace it"
+        "content item '{content}' was deployed from {known}; to replace it, give --content {content}, and to keep it, another name"
     )]
     OtherSource {
         /// The content item.
@@ -122,13 +122,14 @@ impl LocalError {
         match self {
             Self::NoSandbox(_) | Self::Launch(_) => Reason::SandboxUnavailable,
             Self::Supervisor(_) => Reason::SupervisorRefused,
-            Self::DataDir(_) | Self::Copy(_) | Self::Store(_) | Self::Io(_) | Self::Environment(_) => {
-                Reason::DataUnavailable
-            }
-            Self::TempDir(TempDirError::Use(_)) => Reason::DataUnavailable,
+            Self::DataDir(_) | Self::Io(_) => Reason::DataUnavailable,
+            Self::TempDir(TempDirError::Write(_)) => Reason::DataUnavailable,
             Self::Archive(error) if error.is_storage() => Reason::DataUnavailable,
-            Self::Result(error) if error.is_storage() => Reason::DataUnavailable,
-            Self::Result(_) => Reason::ProcessFailed,
+            Self::Copy(error) | Self::Store(StoreError::Copy(error)) => of_copy(error),
+            Self::Store(StoreError::Io(_) | StoreError::Record { .. }) => Reason::DataUnavailable,
+            Self::Environment(EnvironmentError::NoPackage { .. }) => Reason::InstallFailed,
+            Self::Environment(_) => Reason::DataUnavailable,
+            Self::Result(error) => of_result(error),
             Self::Stopped => Reason::Interrupted,
             Self::Plan(error) => error.reason(),
             Self::Install(failed) => failed.reason().unwrap_or(Reason::InstallFailed),
@@ -160,6 +161,24 @@ impl LocalError {
             },
             _ => None,
         }
+    }
+}
+
+/// A tree that can not be copied, unlike a disk that refuses, is the content's own fault.
+fn of_copy(error: &CopyError) -> Reason {
+    match error {
+        CopyError::Io(_) | CopyError::NotEmpty { .. } => Reason::DataUnavailable,
+        _ => Reason::InvalidInput,
+    }
+}
+
+fn of_result(error: &ResultError) -> Reason {
+    match error {
+        ResultError::NotFound { .. } | ResultError::Unfinished { .. } | ResultError::Active { .. } => {
+            Reason::InvalidInput
+        }
+        error if error.is_storage() => Reason::DataUnavailable,
+        _ => Reason::ProcessFailed,
     }
 }
 

@@ -20,6 +20,8 @@ pub struct Ids {
     pub job_key: String,
     /// The result's number (RR).
     pub rendering: String,
+    /// Image that is the content item's default (EX5, third).
+    pub content_image: Option<String>,
 }
 
 /// The task of a job, with everything that was found for it. `data_dir` is `None` where there is none to look into,
@@ -39,6 +41,7 @@ pub fn task(mode: Mode, ids: Ids, spec: ContentJobSpec, facts: BundleFacts, data
         job_key: ids.job_key,
         rendering: ids.rendering,
         facts,
+        content_image: ids.content_image,
         server_env,
         installed: data_dir.map(installed).unwrap_or_default(),
         r_cache: data_dir.map(r_cache).unwrap_or_default(),

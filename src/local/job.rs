@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use jiff::Timestamp;
-use serde::Serialize;
 
 use super::deploy::{self, Request};
 use super::error::LocalError;
@@ -12,9 +11,11 @@ use super::install::{self, Installed};
 use super::scratch::new_key;
 use super::server::{Server, gather_accounts};
 use super::task;
-use crate::api::job::TaskKind;
+use crate::api::job::{ContentJobSpec, TaskKind};
 use crate::content::BundleFacts;
-use crate::data::{BundleUse, ContentId, JobDir, Rendering, Renders, Store, Variant};
+use crate::data::{
+    self, BundleUse, ContentId, JobDir, JobRecord, JobState, Rendering, Renders, Store, Variant,
+};
 use crate::plan::{self, Mode, Plan, ProcessPlan, Purpose};
 
 /// Is told what happens.
@@ -38,28 +39,6 @@ pub struct Outcome {
     pub path: Option<PathBuf>,
 }
 
-/// The record of a job, `jobs/XX/KEY/job.json` (PK10).
-#[derive(Clone, Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Record<'a> {
-    name: &'a str,
-    tag: &'a str,
-    bundle: u64,
-    variant: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rendering: Option<String>,
-    started: Timestamp,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    finished: Option<Timestamp>,
-    state: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    exit_code: Option<u8>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    message: Option<String>,
-}
-
 /// A job whose bundle is deployed and in use.
 pub(super) struct Job<'a> {
     pub(super) server: &'a Server,
@@ -70,6 +49,7 @@ pub(super) struct Job<'a> {
     pub(super) request: Request,
     pub(super) key: String,
     pub(super) variant: Variant,
+    content_image: Option<String>,
     _in_use: BundleUse,
 }
 
@@ -87,17 +67,16 @@ pub fn run(server: &Server, request: Request, watcher: &dyn Watcher) -> Result<O
         &job.key,
         super::process::owner(&server.run_as),
     )?;
-    let started = Timestamp::now();
     let tag = crate::content::kinds::job_tag(kind, &job.facts);
-    let mut record = Record {
-        name: &job.request.name,
-        tag,
+    let mut record = JobRecord {
+        name: job.request.name.clone(),
+        tag: tag.to_owned(),
         bundle: job.bundle,
-        variant: job.variant.as_str(),
+        variant: job.variant.to_string(),
         rendering: None,
-        started,
+        started: Timestamp::now(),
         finished: None,
-        state: "running",
+        state: JobState::Running,
         exit_code: None,
         reason: None,
         message: None,
@@ -106,11 +85,11 @@ pub fn run(server: &Server, request: Request, watcher: &dyn Watcher) -> Result<O
     let answer = job.execute(&directory, kind, &mut record);
     record.finished = Some(Timestamp::now());
     match &answer {
-        Ok(_) => (record.state, record.exit_code) = ("succeeded", Some(0)),
+        Ok(_) => (record.state, record.exit_code) = (JobState::Succeeded, Some(0)),
         Err(error) => {
-            record.state = "failed";
+            record.state = JobState::Failed;
             record.exit_code = error.process_code();
-            record.reason = Some(error.reason().name());
+            record.reason = Some(error.reason().name().to_owned());
             record.message = Some(error.to_string());
         }
     }
@@ -129,23 +108,34 @@ pub fn run(server: &Server, request: Request, watcher: &dyn Watcher) -> Result<O
 /// Deploys the bundle if the request names one by path, and marks it as in use.
 fn prepare<'a>(
     server: &'a Server,
-    request: Request,
+    mut request: Request,
     watcher: &'a dyn Watcher,
 ) -> Result<Job<'a>, LocalError> {
     let store = Store::new(&server.data);
     let (content, bundle) = match request.spec.bundle.path.clone() {
         Some(path) => {
-            let staging = server.data.ensure("apps")?;
-            let opened = deploy::open(&request, &path, &staging)?;
-            // Nothing is deployed that could not be used.
-            deploy::facts(&opened.tree, &request.spec)?;
+            let opened = deploy::open(&request, &path, || Ok(server.data.ensure("apps")?))?;
+            // Nothing is deployed that could not be used: what is in force stays in force.
+            let facts = deploy::facts(&opened.tree, &request.spec)?;
             let content = deploy::content_id(&request.spec, &opened.source)?;
+            // New content has no defaults yet.
+            let content_image =
+                deploy::take_defaults(&store, &content, &mut request.spec).unwrap_or_default();
+            let ids = Ids {
+                content: content.to_string(),
+                bundle: "1".to_owned(),
+                job_key: "JOB".to_owned(),
+                rendering: "1".to_owned(),
+                content_image,
+            };
+            plan_of(server, &request.spec, facts, ids)?;
             let bundle = deploy::deploy(&server.data, &content, request.spec.content.is_some(), &opened)?;
             (content, bundle)
         }
         None => existing(&store, &request)?,
     };
     watcher.done(&format!("content {content}, bundle {bundle}"));
+    let content_image = deploy::take_defaults(&store, &content, &mut request.spec)?;
     let in_use = store.use_bundle(&content, bundle)?;
     let facts = deploy::facts(in_use.path(), &request.spec)?;
     let variant = Variant::parse(request.spec.variant.as_deref().unwrap_or("default"))?;
@@ -159,6 +149,7 @@ fn prepare<'a>(
         request,
         key,
         variant,
+        content_image,
         _in_use: in_use,
     })
 }
@@ -177,6 +168,19 @@ pub(crate) fn existing(store: &Store<'_>, request: &Request) -> Result<(ContentI
     Ok((content, bundle))
 }
 
+/// The plan of a job on this machine.
+fn plan_of(server: &Server, spec: &ContentJobSpec, facts: BundleFacts, ids: Ids) -> Result<Plan, LocalError> {
+    let settings = &server.settings;
+    let accounts = gather_accounts(settings, spec.run_as.as_deref())?;
+    let task = gather::task(Mode::Local, ids, spec.clone(), facts, Some(server.data.root()));
+    Ok(plan::plan(
+        &task,
+        settings,
+        &server.discovered.runtimes,
+        &accounts,
+    )?)
+}
+
 /// What a plan does beside installing.
 fn kind_of(plan: &Plan) -> TaskKind {
     let task = plan.processes.iter().find_map(|process| match process.purpose {
@@ -189,22 +193,14 @@ fn kind_of(plan: &Plan) -> TaskKind {
 impl Job<'_> {
     /// The plan, for a result of this number.
     pub(super) fn plan(&self, rendering: &str) -> Result<Plan, LocalError> {
-        let settings = &self.server.settings;
-        let accounts = gather_accounts(settings, self.request.spec.run_as.as_deref())?;
         let ids = Ids {
             content: self.content.to_string(),
             bundle: self.bundle.to_string(),
             job_key: self.key.clone(),
             rendering: rendering.to_owned(),
+            content_image: self.content_image.clone(),
         };
-        let (spec, facts) = (self.request.spec.clone(), self.facts.clone());
-        let task = gather::task(Mode::Local, ids, spec, facts, Some(self.server.data.root()));
-        Ok(plan::plan(
-            &task,
-            settings,
-            &self.server.discovered.runtimes,
-            &accounts,
-        )?)
+        plan_of(self.server, &self.request.spec, self.facts.clone(), ids)
     }
 
     pub(super) fn renders(&self) -> Renders<'_> {
@@ -216,7 +212,7 @@ impl Job<'_> {
         &self,
         directory: &JobDir,
         kind: TaskKind,
-        record: &mut Record<'_>,
+        record: &mut JobRecord,
     ) -> Result<Option<PathBuf>, LocalError> {
         let renders = matches!(kind, TaskKind::Render | TaskKind::RenderSite);
         let rendering = renders.then(|| self.renders().begin(None)).transpose()?;
@@ -246,7 +242,7 @@ impl Job<'_> {
         &self,
         directory: &JobDir,
         number: &str,
-        record: &Record<'_>,
+        record: &JobRecord,
     ) -> Result<(Plan, Option<PathBuf>), LocalError> {
         directory.write_record(record)?;
         let plan = self.plan(number)?;
@@ -303,6 +299,14 @@ impl Job<'_> {
             applications.rendering_sweep_age_seconds,
         );
         self.renders().retain(keep, age, Timestamp::now())?;
+        let jobs = &self.server.settings.jobs;
+        data::retain_jobs(
+            &self.server.data,
+            &self.content,
+            jobs.max_completed,
+            jobs.oldest_completed_seconds,
+            Timestamp::now(),
+        )?;
         Store::new(&self.server.data).retain_bundles(&self.content, applications.bundle_retention_limit)?;
         Ok(())
     }

@@ -14,8 +14,9 @@ use crate::sandbox::{Bind, MaskPath, SandboxMode, SandboxSpec};
 const CODE: i32 = 43;
 /// Arguments that a careless script would split, drop or expand.
 const ARGUMENTS: [&str; 5] = ["two words", "", "*", "--flag=\"q\"", "$HOME"];
-/// Writes its process id and its arguments, one a line.
-const TARGET: &str = r#"printf '%s\n' "$$" "$@" >answer; exit 43"#;
+/// Writes its process id and its arguments, one a line, beside itself. A file, as the words of a command line that a
+/// supervisor splits would not run at all.
+const TARGET: &str = r#"printf '%s\n' "$$" "$@" >"${0%/*}/answer"; exit 43"#;
 /// The process id of the content's process in its PID namespace: the first that the first process starts.
 const FIRST_PID: &str = "2";
 
@@ -176,6 +177,10 @@ fn check_masks(path: &Path, masks: &[Mask]) -> Result<(), SupervisorError> {
 fn try_out(words: &[String], path: &Path, trial: &Trial<'_>) -> Result<(), SupervisorError> {
     let place = Scratch::make(trial.temp_dir, "trial", process::owner(trial.account))?;
     let directory = place.path();
+    let target = directory.join("target");
+    std::fs::write(&target, TARGET)
+        .and_then(|()| std::fs::set_permissions(&target, PermissionsExt::from_mode(0o444)))
+        .map_err(|source| IoFailure::new("write", &target, source))?;
     let (ended, printed) = launch(&trial_spec(words, directory, trial), trial.launcher)?;
     if !printed.is_empty() {
         let printed = String::from_utf8_lossy(&printed).chars().take(60).collect();
@@ -212,10 +217,12 @@ fn try_out(words: &[String], path: &Path, trial: &Trial<'_>) -> Result<(), Super
 }
 
 fn trial_spec(words: &[String], directory: &Path, trial: &Trial<'_>) -> SandboxSpec {
-    let target = ["/bin/sh", "-c", TARGET, "sh"]
-        .into_iter()
-        .chain(ARGUMENTS)
-        .map(str::to_owned);
+    let target = [
+        "/bin/sh".to_owned(),
+        directory.join("target").display().to_string(),
+    ]
+    .into_iter()
+    .chain(ARGUMENTS.map(str::to_owned));
     let masks = trial.masks.iter().filter_map(|mask| {
         let path = mask.path.canonicalize().ok()?;
         Some(MaskPath {

@@ -22,6 +22,9 @@ pub enum TempDirError {
         #[source]
         source: std::io::Error,
     },
+    /// It can not be written.
+    #[error("Server.TempDir: {0}")]
+    Write(#[from] IoFailure),
     /// Other accounts can not use it.
     #[error(
         "Server.TempDir {path} has mode {mode:04o}, but every account must be able to use it; run chmod 1777 on it or set another"
@@ -42,9 +45,6 @@ pub enum TempDirError {
         /// The closed directory.
         parent: PathBuf,
     },
-    /// Nothing can be made in it.
-    #[error("Server.TempDir: {0}")]
-    Use(#[from] IoFailure),
     /// Programs in it can not be executed.
     #[error(
         "Server.TempDir {path} does not let programs be executed (mounted noexec), which packages need; remount it with exec or set another"
@@ -100,6 +100,7 @@ fn check_exec(path: &Path, real: &Path) -> Result<(), TempDirError> {
             path: path.to_owned(),
         });
     }
+    let write = |source| TempDirError::Write(IoFailure::new("write in", path, source));
     let place = Scratch::make(real, "exec", None)?;
     let program = place.path().join("try");
     let mut file = std::fs::OpenOptions::new()
@@ -107,8 +108,8 @@ fn check_exec(path: &Path, real: &Path) -> Result<(), TempDirError> {
         .create_new(true)
         .mode(0o700)
         .open(&program)
-        .map_err(read)?;
-    file.write_all(b"#!/bin/sh\nexit 0\n").map_err(read)?;
+        .map_err(write)?;
+    file.write_all(b"#!/bin/sh\nexit 0\n").map_err(write)?;
     drop(file);
     let tried = Command::new(&program)
         .env_clear()

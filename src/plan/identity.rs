@@ -24,7 +24,7 @@ pub(super) fn decide(task: &Task, settings: &Settings, accounts: &Accounts) -> R
     let mut notes = Vec::new();
     let default = default_account(task.mode, settings, accounts)?;
     let own = own_account(task.mode, run_as, accounts).is_some();
-    if own && AccountSpec::parse(run_as) != Ok(AccountSpec::Name(default.name.clone())) {
+    if own && run_as != default.name && AccountSpec::parse(run_as) != Ok(AccountSpec::Uid(default.uid)) {
         notes.push(format!(
             "runs as '{}', the account that asked for it, not as {SETTING} '{run_as}': only root can change accounts",
             default.name
@@ -50,6 +50,12 @@ pub(super) fn decide(task: &Task, settings: &Settings, accounts: &Accounts) -> R
 /// The account of `Applications.RunAs` on this machine.
 pub(super) fn default(settings: &Settings, accounts: &Accounts) -> Result<Identity, PlanError> {
     default_account(Mode::Local, settings, accounts).map(identity)
+}
+
+/// The account that a job or content item names on this machine.
+pub(super) fn content(asked: &str, settings: &Settings, accounts: &Accounts) -> Result<Identity, PlanError> {
+    let default = default_account(Mode::Local, settings, accounts)?;
+    content_account(asked, default, Mode::Local, settings, accounts).map(identity)
 }
 
 fn default_account<'a>(

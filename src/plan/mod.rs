@@ -81,6 +81,18 @@ pub fn default_identity(settings: &Settings, accounts: &Accounts) -> Result<Iden
     identity::default(settings, accounts)
 }
 
+/// The account that a content item's own `runAs` names, checked against the rules (RA1, RA3).
+///
+/// # Errors
+/// [`PlanError`]: it is missing, is root, or is outside the shared group.
+pub fn content_identity(
+    asked: &str,
+    settings: &Settings,
+    accounts: &Accounts,
+) -> Result<Identity, PlanError> {
+    identity::content(asked, settings, accounts)
+}
+
 /// What every local process does not see (FS1).
 #[must_use]
 pub fn masks(settings: &Settings) -> Vec<Mask> {

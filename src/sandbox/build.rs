@@ -96,6 +96,12 @@ fn binds(plan: &ProcessPlan, place: &Place) -> Vec<Bind> {
         };
         binds.push(bind(&source, &mount.target, mount.access == Access::ReadOnly));
     }
+    // Shared memory of other processes of the account is none of the content's business; a Pod has its own as well.
+    binds.push(Bind {
+        source: None,
+        target: PathBuf::from("/dev/shm"),
+        read_only: false,
+    });
     binds.sort_by(|a, b| a.target.cmp(&b.target));
     binds
 }

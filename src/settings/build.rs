@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::error::SettingsError;
 use super::layer::Found;
 use super::resolve::Resolved;
-use super::typed::{Applications, Language, PackageManager, Repository, Sandbox, Server, Settings};
+use super::typed::{Applications, Jobs, Language, PackageManager, Repository, Sandbox, Server, Settings};
 use super::values::{self, ValueError};
 use crate::runtimes::Matching;
 
@@ -29,6 +29,7 @@ pub(super) fn build(resolved: &Resolved, config: Option<&Path>) -> Built<Setting
         quarto: from.language("Quarto")?,
         packages_external: from.texts("Packages", "External"),
         r_repositories: from.repositories(),
+        jobs: from.jobs()?,
         sandbox: from.sandbox()?,
         runtimes_file: from.optional_path("ExecutionEnvironments", "ConfigFilePath"),
         config_dir: config.and_then(Path::parent).map(Path::to_owned),
@@ -55,6 +56,15 @@ impl Reader<'_> {
             rendering_sweep_limit: self.parsed(SECTION, "RenderingSweepLimit", parse_small)?,
             rendering_sweep_age_seconds: self
                 .parsed(SECTION, "RenderingSweepAge", values::parse_duration)?
+                .as_secs(),
+        })
+    }
+
+    fn jobs(&self) -> Built<Jobs> {
+        Ok(Jobs {
+            max_completed: self.parsed("Jobs", "MaxCompleted", parse_small)?,
+            oldest_completed_seconds: self
+                .parsed("Jobs", "OldestCompleted", values::parse_duration)?
                 .as_secs(),
         })
     }

@@ -2,7 +2,9 @@
 
 mod architecture;
 mod bundles;
+mod cli;
 mod conformance;
+mod data;
 mod faults;
 mod gcfg_oracle;
 mod job_reference;
@@ -10,6 +12,7 @@ mod plan_fixture;
 mod plan_golden;
 mod plan_properties;
 mod plan_rules;
+mod renders;
 mod repository;
 mod settings_docs;
 mod support;

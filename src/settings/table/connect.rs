@@ -50,6 +50,8 @@ pub(super) const SETTINGS: &[Setting] = &[
     setting("Applications", "DisabledProtocol", Choices(PROTOCOLS), "", Checked, "Protocols that Shiny applications may not fall back to."),
     setting("Client", "DisabledProtocol", Choices(PROTOCOLS), "", Alias("Applications", "DisabledProtocol"), "Another name of `Applications.DisabledProtocol`."),
     setting("Client", "ReconnectTimeout", Duration, "15s", Checked, "How long a Shiny session waits for a broken connection to return; 0 does not wait."),
+    setting("Jobs", "MaxCompleted", Count, "1000", Field("jobs.max_completed"), "How many ended jobs of a content item are remembered; 0 keeps all."),
+    setting("Jobs", "OldestCompleted", Duration, "720h", Field("jobs.oldest_completed_seconds"), "How long an ended job is remembered; 0 keeps all."),
     setting("R", "Enabled", Bool, "true", Field("r.enabled"), "Whether content may need R."),
     setting("R", "Executable", Paths, "", Field("r.executable"), "Path of an R, as in `/opt/R/4.4.1/bin/R`."),
     setting("R", "ExecutableScanning", Bool, "true", Field("r.executable_scanning"), "Also look for R below `/opt/R` and the other usual places."),

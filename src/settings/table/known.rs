@@ -46,7 +46,7 @@ pub(super) const CONNECT: &[Known] = &[
     ]),
     keys("PAM", &["Logging", "RegisterOnFirstLogin", "Service"]),
     whole("Authentication"), whole("Authorization"), whole("Bootstrap"), whole("Chronicle"), whole("CORS"),
-    whole("Debug"), whole("Git"), whole("HTTP"), whole("HTTPRedirect"), whole("HTTPS"), whole("Jobs"), whole("Kubernetes"),
+    whole("Debug"), whole("Git"), whole("HTTP"), whole("HTTPRedirect"), whole("HTTPS"), whole("Kubernetes"),
     whole("LDAP"), whole("Licensing"), whole("LoadBalancing"), whole("Logging"), whole("Metrics"), whole("Mount"),
     whole("OAuth2"), whole("OpenTelemetry"), whole("Password"), whole("Proxy"), whole("ProxyAuth"), whole("SAML"),
     whole("SMTP"), whole("TableauIntegration"), whole("TensorFlow"),

@@ -241,7 +241,7 @@ fn a_disk_that_fills_up_between_success_and_activation() {
         .iter()
         .map(|job| job["state"].as_str().unwrap_or_default())
         .collect();
-    assert_eq!(states, ["succeeded", "failed", "succeeded"]);
+    assert_eq!(states, ["succeeded", "cutOff", "succeeded"]);
 }
 
 /// Proves: FS6 (L), RD3 (L)

@@ -73,6 +73,7 @@ fn task(facts: BundleFacts) -> Task {
         job_key: "job1".to_owned(),
         rendering: "12".to_owned(),
         facts,
+        content_image: None,
         server_env: env(&[
             ("PATH", "/usr/local/bin:/usr/bin:/bin"),
             ("HTTPS_PROXY", "http://proxy.example:3128"),
@@ -131,6 +132,10 @@ fn settings() -> Settings {
         quarto: language(Matching::Nearest),
         packages_external: Vec::new(),
         r_repositories: vec![repository("CRAN", "https://packages.example/cran")],
+        jobs: offhost::settings::Jobs {
+            max_completed: 1000,
+            oldest_completed_seconds: 0,
+        },
         sandbox: Sandbox {
             mask_tmp: false,
             user_namespace: true,

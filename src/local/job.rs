@@ -117,11 +117,15 @@ fn prepare<'a>(
             // Nothing is deployed that could not be used: what is in force stays in force.
             let facts = deploy::facts(&opened.tree, &request.spec)?;
             let content = deploy::content_id(&request.spec, &opened.source)?;
+            // New content has no defaults yet.
+            let content_image =
+                deploy::take_defaults(&store, &content, &mut request.spec).unwrap_or_default();
             let ids = Ids {
                 content: content.to_string(),
                 bundle: "1".to_owned(),
                 job_key: "JOB".to_owned(),
                 rendering: "1".to_owned(),
+                content_image,
             };
             plan_of(server, &request.spec, facts, ids)?;
             let bundle = deploy::deploy(&server.data, &content, request.spec.content.is_some(), &opened)?;

@@ -117,7 +117,9 @@ fn set_up_mounts(spec: &SandboxSpec) -> Result<Vec<String>, StepError> {
         };
         sources.push((mount, bind));
     }
-    let masks = masks::find(&spec.masks)?;
+    // In a user namespace the kernel lets nothing be reached through the machine's processes, nor does Landlock.
+    let reachable = spec.mode == SandboxMode::Root && privileges::landlock().is_none();
+    let masks = masks::find(&spec.masks, reachable)?;
     masks.apply()?;
     let mut tree = tree::Tree::default();
     for (mount, bind) in sources {

@@ -303,9 +303,21 @@ pub(crate) fn wait_signal() -> io::Result<i32> {
 /// # Errors
 /// Those of `sigprocmask(2)`.
 pub(crate) fn reset_signals() -> io::Result<()> {
+    // The default action, no flags, no mask: all zero in the kernel's own struct sigaction, on every 64-bit machine.
+    const DEFAULT: [u64; 4] = [0; 4];
+    const SET_SIZE: usize = 8;
     for signal in 1..=libc::SIGRTMAX() {
-        // SAFETY: SIG_DFL is a valid action. SIGKILL, SIGSTOP and glibc's own two are refused, as they must be.
-        unsafe { libc::signal(signal, libc::SIG_DFL) };
+        // Not signal(3), which refuses the two that the C library keeps for itself: its posix_spawn has them ignored.
+        // SAFETY: `DEFAULT` has the size of struct sigaction and is only read. SIGKILL and SIGSTOP are refused.
+        unsafe {
+            libc::syscall(
+                libc::SYS_rt_sigaction,
+                signal,
+                DEFAULT.as_ptr(),
+                std::ptr::null::<u64>(),
+                SET_SIZE,
+            )
+        };
     }
     // SAFETY: an empty set is a valid set, and no old one is asked for.
     check(unsafe {

@@ -5,6 +5,7 @@ use std::io::{Read, Write};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
+use rustix::event::{PollFd, PollFlags};
 use rustix::fs::Mode;
 use rustix::pipe::PipeFlags;
 
@@ -15,13 +16,18 @@ use crate::sandbox::{Report, SandboxMode, SandboxSpec};
 
 /// Runs to the end of the content's process; never returns to the caller's code.
 ///
-/// `go` is read for one byte when the outside is ready; `report` takes what happens, one JSON object a line.
-pub(crate) fn run(spec: &SandboxSpec, go: OwnedFd, report: OwnedFd) -> ! {
+/// `orders` is read for one byte when the outside is ready, and then for the signals that it sends; `report` takes what
+/// happens, one JSON object a line.
+pub(crate) fn run(spec: &SandboxSpec, orders: OwnedFd, report: OwnedFd) -> ! {
     let mut report = std::fs::File::from(report);
-    let code = match start(spec, go) {
-        Ok((payload, layers)) => {
+    let code = match start(spec, &orders) {
+        Ok(Started {
+            payload,
+            signals,
+            layers,
+        }) => {
             say(&mut report, &Report::Started { pid: 0, layers });
-            let status = attend(payload);
+            let status = attend(payload, &signals, &orders);
             say(&mut report, &ended(status));
             0
         }
@@ -50,10 +56,20 @@ fn ended(status: i32) -> Report {
     }
 }
 
-/// Makes the sandbox and starts the process: its id and the layers in force.
-fn start(spec: &SandboxSpec, go: OwnedFd) -> Result<(i32, Vec<String>), StepError> {
-    wait_for_go(&go)?;
-    sys::block_signals().step("block signals", "all")?;
+/// A process that runs.
+struct Started {
+    /// Its id.
+    payload: i32,
+    /// Where signals are read.
+    signals: OwnedFd,
+    /// The layers in force, for people.
+    layers: Vec<String>,
+}
+
+/// Makes the sandbox and starts the process.
+fn start(spec: &SandboxSpec, orders: &OwnedFd) -> Result<Started, StepError> {
+    wait_for_go(orders)?;
+    let signals = sys::signal_fd().step("block signals", "signalfd")?;
     let mut layers = namespaces(spec.mode);
     layers.extend(set_up_mounts(spec)?);
     limits::apply(spec)?;
@@ -61,22 +77,26 @@ fn start(spec: &SandboxSpec, go: OwnedFd) -> Result<(i32, Vec<String>), StepErro
     layers.extend(privileges::lock_down()?);
     require_second_wall(spec.mode, &layers)?;
     // The launcher may have died before the death signal was set: then the pipe has no writer any more.
-    still_wanted(&go)?;
+    still_wanted(orders)?;
     rustix::process::umask(Mode::from_raw_mode(0o022));
     let payload = start_payload(spec)?;
-    Ok((payload, layers))
+    Ok(Started {
+        payload,
+        signals,
+        layers,
+    })
 }
 
-fn wait_for_go(go: &OwnedFd) -> Result<(), StepError> {
+fn wait_for_go(orders: &OwnedFd) -> Result<(), StepError> {
     let mut byte = [0u8];
-    match rustix::io::read(go, &mut byte).step("wait for the launcher", "pipe")? {
+    match rustix::io::read(orders, &mut byte).step("wait for the launcher", "pipe")? {
         1 => Ok(()),
         _ => Err(StepError::new("wait for the launcher", "it has ended", "")),
     }
 }
 
-fn still_wanted(go: &OwnedFd) -> Result<(), StepError> {
-    let mut poll = [rustix::event::PollFd::new(go, rustix::event::PollFlags::IN)];
+fn still_wanted(orders: &OwnedFd) -> Result<(), StepError> {
+    let mut poll = [PollFd::new(orders, PollFlags::HUP)];
     let now = rustix::time::Timespec {
         tv_sec: 0,
         tv_nsec: 0,
@@ -258,19 +278,41 @@ fn candidates(program: &str, env: &[String]) -> Vec<String> {
 
 /// Reaps everything that ends here and passes signals on, until the content's process has ended.
 /// When this process ends after it, the kernel ends all that is left in the PID namespace.
-fn attend(payload: i32) -> i32 {
+fn attend(payload: i32, signals: &OwnedFd, orders: &OwnedFd) -> i32 {
     loop {
-        match sys::wait_signal() {
-            Ok(libc::SIGCHLD) => {
-                while let Some((pid, status)) = sys::reap() {
-                    if pid == payload {
-                        return status;
-                    }
-                }
+        while let Some((pid, status)) = sys::reap() {
+            if pid == payload {
+                return status;
             }
-            // The process leads a session, and so a group: what it started is told as well.
-            Ok(signal) => drop(sys::kill(-payload, signal)),
+        }
+        let mut polled = [signals, orders].map(|fd| PollFd::new(fd, PollFlags::IN));
+        match rustix::event::poll(&mut polled, None) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(_) => sys::exit_now(1),
         }
+        let ordered = !polled[1].revents().is_empty();
+        while let Some(signal) = sys::next_signal(signals) {
+            if signal != libc::SIGCHLD {
+                pass_on(payload, signal);
+            }
+        }
+        if ordered {
+            pass_on(payload, next_order(orders));
+        }
     }
+}
+
+/// A signal that the launcher sends. Through a pipe, because it may lack the right to signal another account's process,
+/// and because the end of the pipe is the launcher's own, however it came.
+fn next_order(orders: &OwnedFd) -> i32 {
+    let mut byte = [0u8];
+    match rustix::io::read(orders, &mut byte) {
+        Ok(1) => i32::from(byte[0]),
+        _ => sys::exit_now(1),
+    }
+}
+
+/// The process leads a session, and so a group: what it started is told as well.
+fn pass_on(payload: i32, signal: i32) {
+    let _ = sys::kill(-payload, signal);
 }

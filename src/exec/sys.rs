@@ -213,7 +213,7 @@ fn all_signals() -> libc::sigset_t {
     }
 }
 
-/// Blocks every signal of this thread, so that they are taken with [`signal_fd`] or [`wait_signal`].
+/// Blocks every signal of this thread, so that they are taken with [`signal_fd`].
 ///
 /// # Errors
 /// Those of `sigprocmask(2)`.
@@ -221,6 +221,19 @@ pub(crate) fn block_signals() -> io::Result<()> {
     // SAFETY: the set is valid, and no old set is asked for.
     check(unsafe { libc::sigprocmask(libc::SIG_SETMASK, &all_signals(), std::ptr::null_mut()) }.into())
         .map(drop)
+}
+
+/// Has the kernel tell when a child ends. A parent that ignores SIGCHLD hands that on: its children's children are then
+/// reaped unseen.
+///
+/// # Errors
+/// Those of `signal(2)`.
+pub(crate) fn expect_children() -> io::Result<()> {
+    // SAFETY: SIG_DFL is a valid action.
+    if unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) } == libc::SIG_ERR {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(())
 }
 
 /// A descriptor from which blocked signals are read.
@@ -281,20 +294,6 @@ fn set_of(signals: &[i32]) -> libc::sigset_t {
             libc::sigaddset(&raw mut set, *signal);
         }
         set
-    }
-}
-
-/// Waits for any blocked signal and gives its number.
-///
-/// # Errors
-/// Those of `sigwaitinfo(2)`, `EINTR` left out.
-pub(crate) fn wait_signal() -> io::Result<i32> {
-    loop {
-        // SAFETY: the set is valid; no details are asked for.
-        match check(unsafe { libc::sigwaitinfo(&all_signals(), std::ptr::null_mut()) }.into()) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            answer => return answer.map(|signal| i32::try_from(signal).unwrap_or(0)),
-        }
     }
 }
 

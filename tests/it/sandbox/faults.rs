@@ -12,7 +12,7 @@ const REFUSE: &str = include_str!("attacks/refuse.py");
 fn refusing(rig: Rig, number: i64, first: Option<u32>, errno: i32) -> Rig {
     let script = rig.path("refuse.py");
     fs::write(&script, REFUSE).unwrap();
-    let first = first.map_or("-".to_owned(), |value| value.to_string());
+    let first = first.map_or_else(|| "-".to_owned(), |value| value.to_string());
     // Innermost: the tools that set the scene need the very same calls.
     let words = format!("{PYTHON} {} {number} {errno} {first}", script.display());
     rig.innermost(&words)
@@ -68,7 +68,10 @@ fn content_never_runs_where_a_step_is_refused() {
                     "content ran though system call {number} {first:?} was refused with {errno}: {outcome:?}"
                 );
                 let message = outcome.refusal();
-                assert!(!message.contains('\n') && message.len() > 20, "{message}");
+                assert!(
+                    !message.contains('\n') && !message.contains("without a word"),
+                    "{number}: {outcome:?}"
+                );
             }
         }
     });

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use super::support::{bind, field, in_each_mode};
+use super::support::{bind, field, holding_open, in_each_mode};
 
 /// Proves: SB6 (L)
 #[test]
@@ -50,12 +50,7 @@ fn a_set_user_id_program_gains_nothing() {
 fn only_the_standard_streams_are_inherited() {
     in_each_mode("only_the_standard_streams_are_inherited", |rig| {
         let data = rig.data().display().to_string();
-        let many = format!(
-            "exec /usr/bin/python3 -I -S -c \"import os,sys\n\
-             for n in range(200): os.dup2(os.open('{data}', os.O_RDONLY), 300 + n)\n\
-             os.execv(sys.argv[1], sys.argv[1:])\""
-        );
-        let rig = rig.with(&many[5..]);
+        let rig = rig.with(&holding_open(&data, 200));
         let text = rig.run(&rig.sh("exec ls /proc/self/fd")).good();
         // The fourth is the directory that ls reads.
         assert_eq!(text, "0\n1\n2\n3\n");
@@ -70,7 +65,7 @@ fn signals_arrive_as_in_a_fresh_process() {
             "/usr/bin/python3 -I -S -c \"import os,signal,sys\n\
              for n in (1,2,3,13,15,17): signal.signal(n, signal.SIG_IGN)\n\
              signal.pthread_sigmask(signal.SIG_BLOCK, range(1,65))\n\
-             os.execv(sys.argv[1], sys.argv[1:])\"",
+             os.execvp(sys.argv[1], sys.argv[1:])\"",
         );
         let status = rig.run(&rig.spec(&["/bin/cat", "/proc/self/status"])).good();
         assert_eq!(field(&status, "SigBlk"), "0000000000000000");

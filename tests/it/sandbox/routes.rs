@@ -8,7 +8,7 @@ use std::process::Command;
 use offhost::sandbox::{SandboxMode, SandboxSpec};
 
 use super::outsider::Outsider;
-use super::support::{PYTHON, Rig, asked_for, bind, in_each_mode, in_modes};
+use super::support::{PYTHON, Rig, asked_for, bind, holding_open, in_each_mode, in_modes};
 
 const ROUTES: &str = include_str!("attacks/routes.py");
 
@@ -237,7 +237,10 @@ fn inherited_descriptors_and_working_directory_lead_nowhere() {
         "inherited_descriptors_and_working_directory_lead_nowhere",
         |rig| {
             let data = rig.data().display().to_string();
-            let rig = rig.before(&format!("exec 7<{data} 8<{data}/secret; cd {data}"));
+            let rig = rig
+                .with(&holding_open(&data, 3))
+                .with(&holding_open(&format!("{data}/secret"), 2))
+                .before(&format!("cd {data}"));
             let outsider = Outsider::start(&rig);
             let results = try_all(&rig, |_| (), &Hints::of(&outsider));
             let inherited: Vec<_> = results

@@ -260,15 +260,29 @@ impl Rig {
         let around = self.around.as_ref().map(|line| {
             format!("[ \"$OFFHOST_INSIDE\" ] || {{ export OFFHOST_INSIDE=1; exec {line} \"$0\" \"$@\"; }}\n")
         });
-        // Opened by root, so that an account that can not reach the build directory can still execute it.
         let script = format!(
-            "#!/bin/sh\n{}exec 9<{HELPER}\n{}exec {} /proc/self/fd/9 \"$@\"\n",
+            "#!/bin/sh\n{}{}exec {} {} \"$@\"\n",
             around.unwrap_or_default(),
             self.before,
-            self.with
+            self.with,
+            self.reachable_helper().display()
         );
         let path = self.path("launch.sh");
         write_program(&path, &script);
+        path
+    }
+}
+
+impl Rig {
+    /// The helper where an ordinary account can reach it, which need not hold for the build directory.
+    fn reachable_helper(&self) -> PathBuf {
+        let path = self.path("offhost-exec");
+        let made = "[ -e \"$1\" ] || ln \"$0\" \"$1\" 2>/dev/null || cp \"$0\" \"$1\"";
+        let status = Command::new("/bin/sh")
+            .args(["-c", made, HELPER])
+            .arg(&path)
+            .status();
+        assert!(status.unwrap().success());
         path
     }
 }
@@ -283,6 +297,15 @@ pub(crate) fn write_program(path: &Path, text: &str) {
         .status()
         .unwrap();
     assert!(status.success());
+}
+
+/// Words that start a program with this file open in so many descriptors, beyond those that the launcher uses.
+pub(crate) fn holding_open(path: &str, count: usize) -> String {
+    format!(
+        "{PYTHON} -I -S -c \"import fcntl,os,sys\n\
+         for n in range({count}): os.set_inheritable(fcntl.fcntl(os.open('{path}', os.O_RDONLY), 0, 100), True)\n\
+         os.execvp(sys.argv[1], sys.argv[1:])\""
+    )
 }
 
 /// A required mask.

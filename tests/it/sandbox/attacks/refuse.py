@@ -18,7 +18,9 @@ code += step(0x06, 0, 0, 0x00050000 | answer) + step(0x06, 0, 0, 0x7FFF0000)
 libc = ctypes.CDLL(None, use_errno=True)
 holder = ctypes.create_string_buffer(code)
 filter = ctypes.create_string_buffer(struct.pack("HxxxxxxQ", len(code) // 8, ctypes.addressof(holder)))
-# As root: without no_new_privs, which the program under test must set by itself.
+# As root without no_new_privs, which the program under test must set by itself.
+if os.geteuid() != 0:
+    libc.prctl(38, ctypes.c_long(1), ctypes.c_long(0), ctypes.c_long(0), ctypes.c_long(0))
 if libc.syscall(ctypes.c_long(317), ctypes.c_long(1), ctypes.c_long(0), filter) != 0:
     raise OSError(ctypes.get_errno(), "seccomp")
 os.execv(program[0], program)

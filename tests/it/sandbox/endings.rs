@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use offhost::sandbox::{EndCause, Rlimit, RlimitName};
 
-use super::support::{Rig, in_each_mode, processes_of, wait_until};
+use super::support::{Rig, in_each_mode};
+use super::tools::{processes_of, wait_until};
 
 /// Starts processes that do all to stay: in sessions of their own, orphaned, stopped, deaf to every signal.
 const STAYERS: &str = "

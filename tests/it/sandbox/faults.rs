@@ -28,6 +28,7 @@ fn content_never_runs_where_a_step_is_refused() {
     const PR_SET_PDEATHSIG: u32 = 1;
     let steps: &[(i64, Option<u32>)] = &[
         (libc::SYS_clone3, None),
+        (libc::SYS_clone, None),
         (libc::SYS_mount, None),
         (libc::SYS_fsopen, None),
         (libc::SYS_fsconfig, None),

@@ -117,7 +117,7 @@ fn what_was_exposed_is_free_when_the_job_has_ended() {
         let source = rig.own_directory("source");
         let result = rig.path("result");
         let around = rig.path("around.sh");
-        super::support::write_program(
+        super::tools::write_program(
             &around,
             &format!(
                 "#!/bin/sh\nmount -t tmpfs -o mode=0777 none {0}\n\"$@\"\numount {0} >{1} 2>&1 && echo free >{1}\n",

@@ -16,3 +16,4 @@ mod routes;
 mod streams;
 mod support;
 mod terminal;
+mod tools;

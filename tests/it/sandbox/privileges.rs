@@ -3,7 +3,8 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use super::support::{bind, field, holding_open, in_each_mode};
+use super::support::{bind, in_each_mode};
+use super::tools::{field, holding_open};
 
 /// Proves: SB6 (L)
 #[test]

@@ -8,7 +8,8 @@ use std::process::Command;
 use offhost::sandbox::{SandboxMode, SandboxSpec};
 
 use super::outsider::Outsider;
-use super::support::{PYTHON, Rig, asked_for, bind, holding_open, in_each_mode, in_modes};
+use super::support::{PYTHON, Rig, asked_for, bind, in_each_mode, in_modes};
+use super::tools::holding_open;
 
 const ROUTES: &str = include_str!("attacks/routes.py");
 

@@ -1,16 +1,15 @@
 //! The first process of the sandbox: makes it, starts the content's process, reaps, and ends with it (SB7).
 
 use std::ffi::CString;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use rustix::event::{PollFd, PollFlags};
 use rustix::fs::Mode;
-use rustix::pipe::PipeFlags;
 
 use super::error::{Step, StepError};
-use super::sys::{self, Forked};
+use super::sys;
 use super::{limits, masks, mounts, privileges, resolve, tree};
 use crate::sandbox::{Report, SandboxMode, SandboxSpec};
 
@@ -183,44 +182,17 @@ fn require_second_wall(mode: SandboxMode, layers: &[String]) -> Result<(), StepE
 
 /// Starts the process and waits until its program has really been executed.
 fn start_payload(spec: &SandboxSpec) -> Result<i32, StepError> {
-    const STEP: &str = "start the process";
-    let (mut failure, failed) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)
-        .map(|(read, write)| (std::fs::File::from(read), write))
-        .step(STEP, "pipe")?;
-    match sys::fork().step(STEP, "fork")? {
-        Forked::Child => {
-            drop(failure);
-            let error = execute(spec);
-            let line = serde_json::to_vec(&error.report()).unwrap_or_default();
-            let _ = std::fs::File::from(failed).write_all(&line);
-            sys::exit_now(127)
-        }
-        Forked::Parent(pid, _) => {
-            drop(failed);
-            let mut said = Vec::new();
-            failure.read_to_end(&mut said).step(STEP, "pipe")?;
-            match serde_json::from_slice(&said) {
-                Ok(Report::Failed { message, hint, .. }) => Err(StepError::new(STEP, message, hint)),
-                _ => Ok(pid.as_raw_nonzero().get()),
-            }
-        }
-    }
+    let mut failure = None;
+    let payload = sys::spawn(|| failure = prepare(spec).and_then(|()| exec(spec)).err())
+        .step("start the process", "clone")?;
+    failure.map_or(Ok(payload), Err)
 }
 
-/// The last steps, in the content's own process. Returns only on failure.
-fn execute(spec: &SandboxSpec) -> StepError {
-    let Err(error) = prepare(spec)
-        .map(|()| exec(spec))
-        .and_then(std::convert::identity)
-    else {
-        unreachable!("exec returns only on failure")
-    };
-    error
-}
-
+/// The last steps, in the content's own process.
 fn prepare(spec: &SandboxSpec) -> Result<(), StepError> {
     const STEP: &str = "start the process";
-    // A session of its own has no controlling terminal, so nothing can be typed into the launcher's.
+    // A session of its own has no controlling terminal, so nothing can be typed into the launcher's. As late as this,
+    // because a session is a scheduling group too, and what wakes up in a new one waits for its turn on a busy machine.
     rustix::process::setsid().step(STEP, "setsid")?;
     rustix::process::chdir(&spec.cwd).step(STEP, format!("working directory {}", spec.cwd.display()))?;
     // A directory outside the root would be a way around every mask (CVE-2024-21626).
@@ -236,6 +208,7 @@ fn prepare(spec: &SandboxSpec) -> Result<(), StepError> {
     sys::cloexec_from(3).step(STEP, "descriptors")
 }
 
+/// Executes the program. Returns only on failure.
 fn exec(spec: &SandboxSpec) -> Result<(), StepError> {
     const STEP: &str = "start the process";
     let strings = |words: &[String]| -> Result<Vec<CString>, StepError> {

@@ -1,6 +1,7 @@
 //! Masks: one empty, read-only file system covers every path that content must not see (FS1), and every other
 //! place where the same directory is mounted (SB5).
 
+use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
@@ -44,8 +45,7 @@ pub(crate) fn find(paths: &[MaskPath], procs: bool) -> Result<Masks, StepError> 
     }
     if procs || !targets.is_empty() {
         // The table of this very mount namespace: the ids differ from those of the machine's.
-        let table = std::fs::read_to_string("/proc/self/mountinfo").step(STEP, "/proc/self/mountinfo")?;
-        let table = mountinfo::parse(&table);
+        let table = mountinfo::parse(&mount_table().step(STEP, "/proc/self/mountinfo")?);
         let aliases = find_aliases(&table, &targets)?;
         targets.extend(aliases);
         if procs {
@@ -53,6 +53,13 @@ pub(crate) fn find(paths: &[MaskPath], procs: bool) -> Result<Masks, StepError> 
         }
     }
     Ok(Masks { targets })
+}
+
+/// Read in large pieces: each read has the kernel walk the table anew.
+fn mount_table() -> std::io::Result<String> {
+    let mut text = String::with_capacity(64 << 10);
+    std::fs::File::open("/proc/self/mountinfo")?.read_to_string(&mut text)?;
+    Ok(text)
 }
 
 fn target(path: &Path, fd: OwnedFd) -> Result<Target, StepError> {

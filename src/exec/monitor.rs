@@ -63,6 +63,12 @@ fn launch(spec: &SandboxSpec, outside: &mut Outside) -> Result<Report, StepError
     sys::block_signals().step("block signals", "all")?;
     let signals = sys::signal_fd().step("block signals", "signalfd")?;
     let cgroup = spec.cgroup.as_ref().map(Cgroup::create).transpose()?;
+    // Before there is anybody to wait for it.
+    let maps = match spec.mode {
+        SandboxMode::Root => Vec::new(),
+        SandboxMode::RootUserns => idmap::whole()?,
+        SandboxMode::Unprivileged => idmap::single(spec.uid, spec.gid),
+    };
     let (orders, giver) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC).step("make a pipe", "orders")?;
     let (said_read, said_write) =
         rustix::pipe::pipe_with(PipeFlags::CLOEXEC).step("make a pipe", "report")?;
@@ -78,7 +84,7 @@ fn launch(spec: &SandboxSpec, outside: &mut Outside) -> Result<Report, StepError
                 pidfd,
                 orders: Some(giver),
             };
-            let answer = first.let_go(spec, cgroup.as_ref()).and_then(|()| {
+            let answer = first.let_go(&maps, cgroup.as_ref()).and_then(|()| {
                 first.watch(
                     spec,
                     outside,
@@ -106,20 +112,16 @@ fn namespaces(mode: SandboxMode) -> u64 {
 /// The first process of the sandbox, seen from outside.
 struct First {
     pid: Pid,
-    pidfd: Option<OwnedFd>,
+    pidfd: OwnedFd,
     /// Takes signals to pass on, a byte each; when it is closed, the first process ends at once.
     orders: Option<OwnedFd>,
 }
 
 impl First {
     /// Writes the id maps and the control groups, then lets the first process go on.
-    fn let_go(&self, spec: &SandboxSpec, cgroup: Option<&Cgroup>) -> Result<(), StepError> {
+    fn let_go(&self, maps: &idmap::Maps, cgroup: Option<&Cgroup>) -> Result<(), StepError> {
         let pid = self.pid.as_raw_nonzero().get();
-        match spec.mode {
-            SandboxMode::Root => {}
-            SandboxMode::RootUserns => idmap::write_whole(pid)?,
-            SandboxMode::Unprivileged => idmap::write_single(pid, spec.uid, spec.gid)?,
-        }
+        idmap::write(pid, maps)?;
         // Only now: in the unprivileged form the maps of an undumpable process belong to root.
         rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)
             .step("hide the launcher", "prctl")?;
@@ -246,8 +248,10 @@ impl First {
         loop {
             let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
             let left = left.and_then(|left| rustix::time::Timespec::try_from(left).ok());
-            let mut polled = vec![PollFd::new(signals, PollFlags::IN)];
-            polled.extend(self.pidfd.as_ref().map(|fd| PollFd::new(fd, PollFlags::IN)));
+            let mut polled = vec![
+                PollFd::new(signals, PollFlags::IN),
+                PollFd::new(&self.pidfd, PollFlags::IN),
+            ];
             polled.extend(lifeline.map(|fd| PollFd::from_borrowed_fd(fd.as_fd(), PollFlags::IN)));
             match rustix::event::poll(&mut polled, left.as_ref()) {
                 Err(rustix::io::Errno::INTR) => continue,
@@ -279,17 +283,13 @@ impl First {
     fn kill(&mut self) {
         // Without CAP_KILL the signal is refused, and the closed pipe does it.
         self.orders = None;
-        if let Some(fd) = &self.pidfd {
-            let _ = rustix::process::pidfd_send_signal(fd, Signal::KILL);
-        }
+        let _ = rustix::process::pidfd_send_signal(&self.pidfd, Signal::KILL);
     }
 
     /// Ends what is left and waits until the kernel has taken the whole PID namespace down.
     fn end_and_reap(&mut self) {
         self.kill();
-        if let Some(fd) = &self.pidfd {
-            let _ = rustix::process::waitid(WaitId::PidFd(fd.as_fd()), WaitIdOptions::EXITED);
-        }
+        let _ = rustix::process::waitid(WaitId::PidFd(self.pidfd.as_fd()), WaitIdOptions::EXITED);
     }
 }
 

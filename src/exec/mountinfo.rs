@@ -43,6 +43,9 @@ fn parse_line(line: &str) -> Option<MountEntry> {
 
 /// Undoes the kernel's octal escapes of blank, tab, newline and backslash.
 fn unescape(field: &str) -> String {
+    if !field.as_bytes().contains(&b'\\') {
+        return field.to_owned();
+    }
     field
         .replace("\\040", " ")
         .replace("\\011", "\t")

@@ -1,5 +1,7 @@
 //! Entry of `offhost`.
 
+use clap::Parser;
+
 fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+    offhost::cli::run(offhost::cli::Cli::parse())
 }

@@ -25,6 +25,8 @@ pub const MOUNT_PYTHON: &str = "/opt/rstudio-connect/mnt/python-environments";
 pub const MOUNT_LOG: &str = "/opt/rstudio-connect/mnt/log";
 /// The starters of `runtime/`; outside `MOUNT_DIR` on purpose (PW3).
 pub const MOUNT_RUNTIME: &str = "/opt/offhost/runtime";
+/// Files made for one process: its parameters, its list of packages. Read-only; outside `MOUNT_DIR` on purpose (PW3).
+pub const MOUNT_INPUTS: &str = "/opt/offhost/inputs";
 
 /// Directory below `Server.TempDir` that holds the per-process temporary directories (TD2).
 pub const WORKSPACES: &str = "connect-workspaces";

@@ -1,3 +1,7 @@
-//! Types of the custom resources, which are also the job files of local mode. Types only, no logic.
+//! Types of the custom resources, which are also the job files of local mode, and the reading of such a file.
 
+mod bounds;
 pub mod job;
+mod load;
+
+pub use load::{JobFileError, parse_job};

@@ -1,1 +1,68 @@
-//! To be filled.
+//! The command line.
+
+mod args;
+mod content;
+mod content_jobs;
+mod doctor;
+mod failure;
+mod path;
+mod plan;
+mod printer;
+mod run;
+mod runtimes;
+mod settings;
+
+use clap::CommandFactory;
+
+pub use args::Cli;
+pub use failure::Failure;
+
+use args::Command;
+use failure::Because;
+
+use crate::reason::Reason;
+
+/// Runs a command and gives the program's exit code.
+#[must_use]
+pub fn run(cli: Cli) -> std::process::ExitCode {
+    match dispatch(cli) {
+        Ok(code) => code.into(),
+        Err(failure) => {
+            printer::note(format!("error: {}", failure.message));
+            failure.code().into()
+        }
+    }
+}
+
+fn dispatch(cli: Cli) -> Result<u8, Failure> {
+    let config = cli.config;
+    match cli.command {
+        Command::Run(args) => run::run(config, &args),
+        Command::Plan(args) => plan::run(config, &args),
+        Command::Content(args) => content::run(config, args.command),
+        Command::Path(args) => path::run(config, &args),
+        Command::Runtimes(args) => runtimes::run(config, args.command),
+        Command::Settings(args) => settings::run(config, args.output),
+        Command::Doctor(args) => doctor::run(config, args.output),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "offhost", &mut std::io::stdout());
+            Ok(0)
+        }
+        Command::Man { directory } => man(&directory),
+    }
+}
+
+fn man(directory: &std::path::Path) -> Result<u8, Failure> {
+    let written =
+        std::fs::create_dir_all(directory).and_then(|()| clap_mangen::generate_to(Cli::command(), directory));
+    written
+        .map_err(|error| {
+            format!(
+                "{}: {error}; name a directory that can be written",
+                directory.display()
+            )
+        })
+        .because(Reason::InvalidInput)?;
+    printer::line(directory.display());
+    Ok(0)
+}

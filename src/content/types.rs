@@ -65,7 +65,7 @@ pub struct BundleFacts {
     pub is_site: bool,
     /// Output directory of the site as its configuration says, relative; `.` renders in place (ST2, ST3).
     pub site_output_dir: Option<String>,
-    /// Versions and specifiers of the manifest by language.
+    /// The languages the content needs, each with what the manifest says of its version.
     pub languages: BTreeMap<LanguageName, LanguageFacts>,
     /// Image named by the manifest (`environment.image`).
     pub image: Option<String>,
@@ -73,7 +73,8 @@ pub struct BundleFacts {
     pub python: Option<PythonRequirements>,
     /// R packages, if the bundle has any (PK1).
     pub r: Option<RRequirements>,
-    /// Parameters that the report declares, with their defaults (PK3); `None` where it declares none.
+    /// Parameters that the report declares, with their defaults (PK3), `null` where that is an expression; `None`
+    /// where it declares none.
     pub parameters: Option<BTreeMap<String, serde_json::Value>>,
     /// `jupyter.hide_all_input`.
     pub hide_all_input: bool,
@@ -101,7 +102,9 @@ pub struct PythonRequirements {
     pub file: String,
     /// Kind of that file.
     pub format: PythonFormat,
-    /// Normalised content, the input of the environment's key: comments and blank lines removed, order kept.
+    /// Normalised content, the input of the environment's key: blank lines and the file's own comments removed, `-r`
+    /// files put in place, order kept. What a constraint file or a local package holds follows its line as a comment
+    /// (`# limits.txt: a<2`, `# ./x.whl: sha256:…`): part of the key, and skipped by installers.
     pub lines: Vec<String>,
     /// `python.package_manager.allow_uv`.
     pub allow_uv: bool,

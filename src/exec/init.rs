@@ -130,9 +130,7 @@ fn set_up_mounts(spec: &SandboxSpec) -> Result<Vec<String>, StepError> {
                 let source = resolve::open_path(path).step(STEP, path.display())?;
                 mounts::copy_for_content(source, bind.read_only).step(STEP, path.display())?
             }
-            None => {
-                mounts::tmpfs(&[("mode", "0755"), ("size", "4096")], bind.read_only).step(STEP, "tmpfs")?
-            }
+            None => empty_directory(bind.read_only).step(STEP, "tmpfs")?,
         };
         sources.push((mount, bind));
     }
@@ -148,6 +146,14 @@ fn set_up_mounts(spec: &SandboxSpec) -> Result<Vec<String>, StepError> {
     tree.seal()?;
     masks.verify()?;
     mount_proc(spec.mode)
+}
+
+/// A new empty directory: nothing can be put into a read-only one, everybody can write in the other.
+fn empty_directory(read_only: bool) -> Result<OwnedFd, rustix::io::Errno> {
+    if read_only {
+        return mounts::tmpfs(&[("mode", "0755"), ("size", "4096")], true);
+    }
+    mounts::tmpfs(&[("mode", "1777")], false)
 }
 
 /// A /proc of this PID namespace: without it, `/proc/PID/root` of a process outside that runs as the same account

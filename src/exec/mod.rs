@@ -26,7 +26,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path};
 
 pub use error::StepError;
-pub(crate) use sys::{block, kill, wait_for};
+pub(crate) use sys::{block, kill, landlock_abi, wait_for};
 
 use crate::sandbox::SandboxSpec;
 

@@ -1,1 +1,7 @@
-//! To be filled.
+//! Accounts and groups: what was looked up, and how (RA). The rules are in `plan::identity`.
+
+mod accounts;
+mod nss;
+
+pub use accounts::*;
+pub use nss::*;

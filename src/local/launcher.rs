@@ -134,6 +134,8 @@ impl Launcher {
             .args(passed.map(|fd| fd.as_raw_fd().to_string()))
             .env_clear()
             .current_dir("/");
+        // A group of its own: an interrupt typed at the terminal reaches this program, which then ends the job.
+        command.process_group(0);
         command
             .stdin(streams.stdin)
             .stdout(streams.stdout)

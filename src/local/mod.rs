@@ -1,3 +1,19 @@
 //! Local mode: the sandbox of this machine, and the jobs that run in it.
 
+pub mod deploy;
+pub mod doctor;
+pub mod error;
+pub mod gather;
+pub mod install;
+pub mod job;
 pub mod launcher;
+pub mod output;
+pub mod probe;
+pub mod process;
+pub mod secrets;
+pub mod server;
+pub mod signals;
+pub mod starters;
+pub mod supervisor;
+mod task;
+pub mod tempdir;

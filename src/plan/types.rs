@@ -1,6 +1,6 @@
 //! What a plan is. Plain data, ordered, so that the same input prints the same bytes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use serde::Serialize;
@@ -36,10 +36,14 @@ pub struct Task {
     pub rendering: String,
     /// What the bundle says.
     pub facts: BundleFacts,
+    /// Image that is the content item's default (EX5, third).
+    pub content_image: Option<String>,
     /// The server's own environment; empty in Pod mode (EN2, EN3).
     pub server_env: BTreeMap<String, String>,
     /// Environments that are already installed, by key.
     pub installed: Vec<EnvironmentKey>,
+    /// R packages that the shared cache holds, relative to `DataDir`: `packrat/4.2.2/v2/library/PACKAGE/HASH` (PK1).
+    pub r_cache: BTreeSet<String>,
     /// Whether `uv` is to be had beside the chosen Python.
     pub uv: Option<PathBuf>,
 }
@@ -87,8 +91,11 @@ pub struct ProcessPlan {
     pub identity: Identity,
     /// Environment (EN).
     pub env: BTreeMap<String, EnvValue>,
-    /// What it sees of the data, and whether it may write there (FS3).
+    /// What it sees of the data, and whether it may write there (FS3). Parents come before what lies below them.
     pub mounts: Vec<Mount>,
+    /// Files written for this process alone, shown read-only below `names::MOUNT_INPUTS` (a ConfigMap in Pod mode).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub inputs: Vec<InputFile>,
     /// What it does not see (FS1).
     pub masks: Vec<Mask>,
     /// Its temporary directory (TD1).
@@ -155,6 +162,16 @@ pub struct Mount {
     pub what: String,
 }
 
+/// A file that is written for one process.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct InputFile {
+    /// File name below `names::MOUNT_INPUTS`.
+    pub name: String,
+    /// Content.
+    pub text: String,
+}
+
 /// Where an exposed directory is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -163,6 +180,8 @@ pub enum Source {
     Data(String),
     /// The starters that come with this program.
     Runtime,
+    /// The directory of this process's `inputs`.
+    Inputs,
 }
 
 /// Whether an exposed directory can be written.
@@ -229,16 +248,24 @@ pub struct Limits {
 
 /// What a process makes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Output {
     /// Nothing that outlives it but its log.
     None,
+    /// A copy of the source that it works on and that is removed afterwards (PK8); nothing else but its log stays.
+    Scratch {
+        /// The copy, relative to `DataDir`.
+        source_copy: String,
+    },
     /// An environment: `staging`, relative to `DataDir`, becomes `target` when it succeeded.
     Environment {
         /// Where it is made.
         staging: String,
         /// What it becomes.
         target: String,
+        /// R: the hash of each package, by name; a package that the cache lacks is made in `staging` (PK1).
+        #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+        packages: BTreeMap<String, String>,
     },
     /// A result below `DataDir` (RD2).
     Result {

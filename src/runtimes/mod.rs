@@ -1,5 +1,27 @@
-//! Runtimes: `runtimes.yaml`, interpreter versions, matching and its explanation (EX2–EX5).
+//! Runtimes: `runtimes.yaml`, interpreter versions, matching and its explanation (EX1–EX5).
+//!
+//! Everything here is pure but `discover`, `finder`, `places` and `ask`, which look at this machine.
 
+mod ask;
+mod discover;
+mod finder;
+mod matching;
+mod parse;
+mod places;
+mod schema;
+mod select;
 mod types;
+mod version;
+mod volumes;
+mod words;
 
+pub use ask::AskError;
+pub use discover::{DiscoverError, Discovered, Found, Origin, discover};
+pub use matching::{Closeness, Match, Mismatch, NeedError, Wanted};
+pub use parse::{RuntimesError, parse};
+pub use select::{CandidateReport, NoCandidate, explain, select};
 pub use types::*;
+pub use version::{Requirement, RequirementError, Version, VersionError};
+
+/// Name of the runtime that stands for this machine's own installations (EX1).
+pub const LOCAL_RUNTIME: &str = "local";

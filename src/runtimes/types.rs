@@ -20,6 +20,20 @@ pub enum LanguageName {
     Tensorflow,
 }
 
+impl LanguageName {
+    /// The name as its own project writes it.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::R => "R",
+            Self::Python => "Python",
+            Self::Quarto => "Quarto",
+            Self::Nodejs => "Node.js",
+            Self::Tensorflow => "TensorFlow",
+        }
+    }
+}
+
 /// How an installed version is chosen for a wanted one (EX3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -30,6 +44,18 @@ pub enum Matching {
     MajorMinor,
     /// The very same version.
     Exact,
+}
+
+impl Matching {
+    /// The name as the settings write it.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Nearest => "nearest",
+            Self::MajorMinor => "major-minor",
+            Self::Exact => "exact",
+        }
+    }
 }
 
 /// When an image may be chosen (EX4).

@@ -62,7 +62,7 @@ pub struct MaskPath {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Bind {
-    /// What is shown; `None` shows a new empty directory.
+    /// What is shown; `None` shows a new empty directory: mode 0755 read-only, 1777 otherwise.
     pub source: Option<PathBuf>,
     /// Where it is shown. Made in the sandbox's own mounts where it does not exist, never on the machine.
     pub target: PathBuf,

@@ -1,5 +1,33 @@
 //! Settings: the gcfg reader, the typed settings, overrides, and where each value came from (CN1).
+//!
+//! ```text
+//! rstudio-connect.gcfg      OFFHOST_SECTION_KEY     table
+//!      \__ gcfg __ layer __/ \__ env __/           /  defaults
+//!                  \______ resolve ______________/
+//!                      /            \
+//!                  build           provenance
+//!               (Settings)   (where each value comes from)
+//! ```
+//!
+//! `load` and `check` do IO; the rest is pure.
 
+mod build;
+mod check;
+mod decimal;
+mod env;
+mod error;
+pub mod gcfg;
+mod layer;
+mod load;
+mod origin;
+mod resolve;
+pub mod table;
 mod typed;
+pub mod values;
 
+pub use check::{PathFault, PathProblem, check_paths};
+pub use error::SettingsError;
+pub use load::{LoadOptions, Loaded, OrdinaryUser, load, load_values};
+pub use origin::{Origin, SettingValue};
+pub use resolve::Resolved;
 pub use typed::*;

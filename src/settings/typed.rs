@@ -27,6 +27,8 @@ pub struct Settings {
     pub packages_external: Vec<String>,
     /// `[RPackageRepository "name"]`, in order.
     pub r_repositories: Vec<Repository>,
+    /// `[Jobs]`.
+    pub jobs: Jobs,
     /// `[Sandbox]`: settings of this system's own sandbox.
     pub sandbox: Sandbox,
     /// `ExecutionEnvironments.ConfigFilePath` (`Launcher.ClusterDefinition` in older files): `runtimes.yaml`.
@@ -104,6 +106,15 @@ pub struct Repository {
     pub name: String,
     /// `URL`; `file:` addresses are read where the installation runs.
     pub url: String,
+}
+
+/// `[Jobs]`: how long the records and logs of ended jobs are kept (PK10).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Jobs {
+    /// `Jobs.MaxCompleted`: records kept per content item; 0 keeps all.
+    pub max_completed: u32,
+    /// `Jobs.OldestCompleted`, in seconds; 0 keeps all.
+    pub oldest_completed_seconds: u64,
 }
 
 /// `[Sandbox]`.

@@ -1,3 +1,16 @@
 //! The one integration test binary.
 
+mod architecture;
+mod bundles;
+mod conformance;
+mod data;
+mod gcfg_oracle;
+mod job_reference;
+mod plan_fixture;
+mod plan_golden;
+mod plan_properties;
+mod plan_rules;
+mod repository;
 mod sandbox;
+mod settings_docs;
+mod support;

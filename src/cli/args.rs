@@ -1,0 +1,266 @@
+//! Commands, flags and their help.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Runs published data-science content in a sandbox on this machine, or plans it as Pods.
+#[derive(Debug, Parser)]
+#[command(name = "offhost", version, about, max_term_width = 100)]
+#[command(
+    after_help = "Settings are read from /etc/rstudio-connect/rstudio-connect.gcfg, or from --config.\n\
+    Run `offhost doctor` to see whether this machine is ready."
+)]
+pub struct Cli {
+    /// Configuration file in gcfg form
+    #[arg(long, global = true, env = "OFFHOST_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// What to do
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run a job: install packages if they are missing, then render, or run a command
+    Run(RunArgs),
+    /// Print everything a job will do, without doing it
+    Plan(PlanArgs),
+    /// Deploy content and manage its results
+    Content(ContentArgs),
+    /// Translate paths between the machine and the sandbox
+    Path(PathArgs),
+    /// List interpreters and images, and explain the choice for a bundle
+    Runtimes(RuntimesArgs),
+    /// Print every setting, its value and where that came from
+    Settings(OutputArgs),
+    /// Check whether this machine is ready, and say what to do
+    Doctor(OutputArgs),
+    /// Print a completion script for a shell
+    Completions {
+        /// Shell to print for
+        shell: clap_complete::Shell,
+    },
+    /// Write manual pages
+    Man {
+        /// Directory to write to
+        directory: PathBuf,
+    },
+}
+
+/// A job, by its content or its file.
+#[derive(Debug, Default, Args)]
+pub struct JobArgs {
+    /// Directory or archive with content, or a job file (.yaml)
+    #[arg(value_name = "BUNDLE|JOB.yaml")]
+    pub target: PathBuf,
+    /// Parameter of the report, its value read as YAML; repeatable
+    #[arg(long = "param", value_name = "NAME=VALUE")]
+    pub parameters: Vec<String>,
+    /// Content item to deploy to; the directory's name when not given
+    #[arg(long, value_name = "NAME")]
+    pub content: Option<String>,
+    /// Variant of the report whose result this makes
+    #[arg(long, value_name = "NAME")]
+    pub variant: Option<String>,
+    /// Account to run as, by name or number
+    #[arg(long, value_name = "ACCOUNT")]
+    pub run_as: Option<String>,
+    /// Kind of content, as in a manifest's appmode
+    #[arg(long, value_name = "KIND")]
+    pub app_mode: Option<String>,
+    /// File to render, relative to the content
+    #[arg(long, value_name = "FILE")]
+    pub entrypoint: Option<String>,
+}
+
+/// Arguments of `run`.
+#[derive(Debug, Args)]
+pub struct RunArgs {
+    /// The job
+    #[command(flatten)]
+    pub job: JobArgs,
+    /// Keep the result without serving it
+    #[arg(long)]
+    pub no_activate: bool,
+}
+
+/// Arguments of `plan`.
+#[derive(Debug, Args)]
+pub struct PlanArgs {
+    /// The job
+    #[command(flatten)]
+    pub job: JobArgs,
+    /// Which rendering of the job
+    #[arg(long, value_enum, default_value_t = PlanMode::Local)]
+    pub mode: PlanMode,
+    /// Images for Pod mode; the configured file or ./runtimes.yaml when not given
+    #[arg(long, value_name = "FILE")]
+    pub runtimes: Option<PathBuf>,
+    /// How to print it
+    #[arg(short, long, value_enum, default_value_t = PlanFormat::Yaml)]
+    pub output: PlanFormat,
+}
+
+/// Which rendering of a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PlanMode {
+    /// The sandbox of this machine
+    Local,
+    /// A Kubernetes Pod
+    Pod,
+}
+
+/// How to print a plan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PlanFormat {
+    /// YAML
+    Yaml,
+    /// JSON
+    Json,
+}
+
+/// Arguments of `content`.
+#[derive(Debug, Args)]
+pub struct ContentArgs {
+    /// What to do
+    #[command(subcommand)]
+    pub command: ContentCommand,
+}
+
+/// What to do with content.
+#[derive(Debug, Subcommand)]
+pub enum ContentCommand {
+    /// Deploy a directory or archive as a new bundle of a content item
+    Deploy {
+        /// Directory or archive
+        source: PathBuf,
+        /// Content item; the directory's name when not given
+        #[arg(long, value_name = "NAME")]
+        content: Option<String>,
+    },
+    /// List content items
+    List(OutputArgs),
+    /// List the results of a content item
+    Results {
+        /// Content item
+        content: String,
+        /// How to print them
+        #[command(flatten)]
+        output: OutputArgs,
+    },
+    /// List the jobs of a content item and what became of them
+    Jobs {
+        /// Content item
+        content: String,
+        /// How to print them
+        #[command(flatten)]
+        output: OutputArgs,
+    },
+    /// Set what jobs of a content item take where they ask for nothing
+    Set {
+        /// Content item
+        content: String,
+        /// What to set
+        #[command(flatten)]
+        defaults: ContentDefaultsArgs,
+    },
+    /// Serve another result of a content item
+    Activate {
+        /// Content item
+        content: String,
+        /// Number of the result
+        result: String,
+        /// Variant of the report
+        #[arg(long, value_name = "NAME", default_value = "default")]
+        variant: String,
+    },
+    /// Remove a content item, or one of its results
+    Remove {
+        /// Content item
+        content: String,
+        /// Number of the result; the whole content item when not given
+        #[arg(long, value_name = "NUMBER")]
+        result: Option<String>,
+        /// Variant of the report
+        #[arg(long, value_name = "NAME", default_value = "default")]
+        variant: String,
+    },
+}
+
+/// What jobs of a content item take where they ask for nothing.
+#[derive(Debug, Args)]
+#[group(required = true, multiple = true)]
+pub struct ContentDefaultsArgs {
+    /// Account to run as, by name or number; an empty one takes it back
+    #[arg(long, value_name = "ACCOUNT")]
+    pub run_as: Option<String>,
+    /// Image to run in off-host; an empty one takes it back
+    #[arg(long, value_name = "IMAGE")]
+    pub image: Option<String>,
+}
+
+/// Arguments of `path`.
+#[derive(Debug, Args)]
+pub struct PathArgs {
+    /// Path to translate; `-` translates every line of standard input
+    pub path: String,
+    /// Job that the path belongs to, as shown at the start of a run
+    #[arg(long, value_name = "KEY")]
+    pub job: Option<String>,
+    /// Content item that the path belongs to
+    #[arg(long, value_name = "NAME")]
+    pub content: Option<String>,
+}
+
+/// Arguments of `runtimes`.
+#[derive(Debug, Args)]
+pub struct RuntimesArgs {
+    /// What to do
+    #[command(subcommand)]
+    pub command: RuntimesCommand,
+}
+
+/// What to do with runtimes.
+#[derive(Debug, Subcommand)]
+pub enum RuntimesCommand {
+    /// List the interpreters of this machine, or the images of a file
+    List(RuntimesSource),
+    /// Say for each candidate why it fits a bundle or why not
+    Match {
+        /// Directory or archive with content, or a job file (.yaml)
+        target: PathBuf,
+        /// Where the candidates come from
+        #[command(flatten)]
+        source: RuntimesSource,
+    },
+}
+
+/// Where runtimes come from.
+#[derive(Debug, Args)]
+pub struct RuntimesSource {
+    /// File with images; the interpreters of this machine when not given
+    #[arg(long, value_name = "FILE")]
+    pub runtimes: Option<PathBuf>,
+    /// How to print them
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+/// How to print something.
+#[derive(Clone, Copy, Debug, Args)]
+pub struct OutputArgs {
+    /// How to print it
+    #[arg(short, long, value_enum, default_value_t = Format::Text)]
+    pub output: Format,
+}
+
+/// How to print something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    Text,
+    /// For programs
+    Json,
+}

@@ -1,0 +1,114 @@
+//! `offhost run`: a job in the sandbox of this machine.
+
+use std::path::PathBuf;
+
+use super::args::{JobArgs, RunArgs};
+use super::failure::{Because, Failure};
+use super::printer::{self, Progress};
+use crate::api::job::{Activation, Parameter};
+use crate::local::deploy::{self, Request};
+use crate::local::error::LocalError;
+use crate::local::job::{self, Watcher};
+use crate::local::server::Server;
+use crate::local::signals;
+use crate::reason::Reason;
+
+impl From<LocalError> for Failure {
+    fn from(error: LocalError) -> Self {
+        Self {
+            reason: error.reason(),
+            exit_code: error.process_code(),
+            message: error.to_string(),
+        }
+    }
+}
+
+impl Watcher for Progress {
+    fn step(&self, text: &str) {
+        Self::step(self, text);
+    }
+
+    fn done(&self, text: &str) {
+        Self::done(self, text);
+    }
+
+    fn pause(&self) {
+        Self::pause(self);
+    }
+}
+
+pub(super) fn run(config: Option<PathBuf>, args: &RunArgs) -> Result<u8, Failure> {
+    // Before anything starts a thread.
+    signals::take().because(Reason::SandboxUnavailable)?;
+    let mut request = request(&args.job)?;
+    if args.no_activate {
+        request.spec.activation = Activation::Manual;
+    }
+    let progress = Progress::new();
+    let server = open(config, &progress)?;
+    let outcome = job::run(&server, request, &progress)?;
+    progress.done(&format!("job {} of {} succeeded", outcome.key, outcome.content));
+    if let Some(path) = outcome.path {
+        printer::line(path.display());
+    }
+    Ok(0)
+}
+
+/// The request of the command line: what a job file says, and the flags over it.
+pub(super) fn request(args: &JobArgs) -> Result<Request, Failure> {
+    let mut request = deploy::request(&args.target)?;
+    let spec = &mut request.spec;
+    for given in &args.parameters {
+        let (name, value) = given.split_once('=').ok_or_else(|| {
+            Failure::new(
+                Reason::InvalidInput,
+                format!("--param {given}: has no '='; write --param NAME=VALUE"),
+            )
+        })?;
+        spec.parameters.retain(|parameter| parameter.name != name);
+        spec.parameters.push(Parameter {
+            name: name.to_owned(),
+            value: value.to_owned(),
+        });
+    }
+    let flags = [
+        (&args.content, &mut spec.content),
+        (&args.variant, &mut spec.variant),
+        (&args.run_as, &mut spec.run_as),
+        (&args.app_mode, &mut spec.app_mode),
+        (&args.entrypoint, &mut spec.entrypoint),
+    ];
+    for (flag, field) in flags {
+        if flag.is_some() {
+            field.clone_from(flag);
+        }
+    }
+    Ok(request)
+}
+
+/// Opens the server and tells what it found.
+pub(super) fn open(config: Option<PathBuf>, progress: &Progress) -> Result<Server, Failure> {
+    let loaded = super::settings::loaded(config)?;
+    let notes = loaded.notes.clone();
+    let server = Server::open(loaded)?;
+    for note in notes.iter().chain(&server.discovered.notes) {
+        progress.done(&format!("note: {note}"));
+    }
+    for (mode, reason) in &server.form.declined {
+        let form = crate::local::probe::describe(*mode);
+        progress.done(&format!(
+            "note: the sandbox runs in a weaker form, since {form} it can not be made: {reason}"
+        ));
+    }
+    for gone in &server.swept.removed {
+        progress.done(&format!(
+            "removed {} that an interrupted run had left: {}",
+            gone.what,
+            gone.path.display()
+        ));
+    }
+    for failure in &server.swept.failed {
+        progress.done(&format!("note: {failure}"));
+    }
+    Ok(server)
+}

@@ -1,0 +1,242 @@
+//! The kinds of content: their names, what they need, what is done with them and how their jobs are tagged.
+
+use thiserror::Error;
+
+use Nature::{Application, Command, Document, Files};
+
+use super::AppMode as M;
+use super::{AppMode, BundleFacts};
+use crate::api::job::TaskKind;
+use crate::runtimes::LanguageName;
+use crate::text::suggestion;
+
+/// What a kind is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nature {
+    /// A document that is rendered: a finite task.
+    Document,
+    /// An application or API: a long-lived process (PK5).
+    Application,
+    /// Files that are served as they are (PK7).
+    Files,
+    /// A directory whose command the job names (PK8).
+    Command,
+}
+
+/// One kind of content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Kind {
+    /// The kind.
+    pub mode: AppMode,
+    /// `metadata.appmode` as the publishing clients write it.
+    pub name: &'static str,
+    /// Name for people.
+    pub title: &'static str,
+    /// Languages that every content item of this kind needs.
+    pub languages: &'static [LanguageName],
+    /// What it is for.
+    pub nature: Nature,
+    /// Tag of the job that runs or renders it.
+    pub tag: &'static str,
+}
+
+const R: &[LanguageName] = &[LanguageName::R];
+const PYTHON: &[LanguageName] = &[LanguageName::Python];
+const QUARTO: &[LanguageName] = &[LanguageName::Quarto];
+const NODE: &[LanguageName] = &[LanguageName::Nodejs];
+const TENSORFLOW_NAME: &str = "tensorflow-saved-model";
+const TENSORFLOW: &[LanguageName] = &[LanguageName::Tensorflow];
+
+/// Every kind, in the order in which errors list them.
+#[rustfmt::skip]
+pub const KINDS: &[Kind] = &[
+    kind(M::RmdStatic, "rmd-static", "R Markdown document", R, Document, "build_report"),
+    kind(M::RmdShiny, "rmd-shiny", "interactive R Markdown document", R, Application, "render_shiny"),
+    kind(M::QuartoStatic, "quarto-static", "Quarto document", QUARTO, Document, "build_report"),
+    kind(M::QuartoShiny, "quarto-shiny", "interactive Quarto document", QUARTO, Application, "render_shiny"),
+    kind(M::JupyterStatic, "jupyter-static", "Jupyter notebook", PYTHON, Document, "build_jupyter"),
+    kind(M::JupyterVoila, "jupyter-voila", "Voila notebook", PYTHON, Application, "run_voila_app"),
+    kind(M::Shiny, "shiny", "Shiny for R application", R, Application, "run_app"),
+    kind(M::Api, "api", "Plumber API", R, Application, "run_api"),
+    kind(M::PythonApi, "python-api", "WSGI application", PYTHON, Application, "run_python_api"),
+    kind(M::PythonFastapi, "python-fastapi", "ASGI application", PYTHON, Application, "run_fastapi_app"),
+    kind(M::PythonDash, "python-dash", "Dash application", PYTHON, Application, "run_dash_app"),
+    kind(M::PythonStreamlit, "python-streamlit", "Streamlit application", PYTHON, Application, "run_streamlit"),
+    kind(M::PythonBokeh, "python-bokeh", "Bokeh application", PYTHON, Application, "run_bokeh_app"),
+    kind(M::PythonPanel, "python-panel", "Panel application", PYTHON, Application, "run_panel_app"),
+    kind(M::PythonShiny, "python-shiny", "Shiny for Python application", PYTHON, Application, "run_pyshiny_app"),
+    kind(M::PythonGradio, "python-gradio", "Gradio application", PYTHON, Application, "run_gradio_app"),
+    kind(M::Nodejs, "nodejs", "Node.js application", NODE, Application, "unknown"),
+    kind(M::TensorflowSavedModel, TENSORFLOW_NAME, "TensorFlow model", TENSORFLOW, Application, "run_tensorflow"),
+    kind(M::Static, "static", "static content", &[], Files, "unknown"),
+    kind(M::Script, "script", "script", &[], Command, "unknown"),
+];
+
+const fn kind(
+    mode: AppMode,
+    name: &'static str,
+    title: &'static str,
+    languages: &'static [LanguageName],
+    nature: Nature,
+    tag: &'static str,
+) -> Kind {
+    Kind {
+        mode,
+        name,
+        title,
+        languages,
+        nature,
+        tag,
+    }
+}
+
+/// Why a kind can not be used.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum KindError {
+    /// No kind has this name.
+    #[error("unknown kind of content '{given}'{suggestion}; known are {known}")]
+    Unknown {
+        /// What was given.
+        given: String,
+        /// Closest name, as the end of a clause.
+        suggestion: String,
+        /// All names.
+        known: String,
+    },
+    /// Applications are not run by a finite task.
+    #[error(
+        "'{name}' is a {title}, which keeps running and is started by requests; \
+         only documents can be rendered, so name a task of the job: 'Install', or 'Run' with a command"
+    )]
+    Application {
+        /// Name of the kind.
+        name: &'static str,
+        /// Name for people.
+        title: &'static str,
+    },
+    /// Static content is served as it is.
+    #[error(
+        "'static' content is served as it is and has nothing to run; deploy it with 'offhost content deploy'"
+    )]
+    Files,
+}
+
+impl AppMode {
+    /// The facts of this kind.
+    ///
+    /// # Panics
+    /// Never: a test holds that the table has every kind.
+    #[must_use]
+    pub fn kind(self) -> &'static Kind {
+        KINDS
+            .iter()
+            .find(|kind| kind.mode == self)
+            .expect("the table has every kind")
+    }
+
+    /// Name as the publishing clients write it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.kind().name
+    }
+}
+
+/// The kind of a manifest's `appmode`.
+///
+/// # Errors
+/// [`KindError::Unknown`], which lists the names the clients write.
+pub fn of_manifest(name: &str) -> Result<AppMode, KindError> {
+    of_name(name, |kind| kind.nature != Nature::Command)
+}
+
+/// The kind that a job's `appMode` names: a manifest's names, and `script` (PK8).
+///
+/// # Errors
+/// [`KindError::Unknown`].
+pub fn of_job(name: &str) -> Result<AppMode, KindError> {
+    of_name(name, |_| true)
+}
+
+fn of_name(name: &str, accepted: impl Fn(&Kind) -> bool) -> Result<AppMode, KindError> {
+    // An older spelling of one client.
+    let wanted = if name == "nodejs-api" { "nodejs" } else { name };
+    let names = || KINDS.iter().filter(|kind| accepted(kind));
+    names()
+        .find(|kind| kind.name == wanted)
+        .map(|kind| kind.mode)
+        .ok_or_else(|| KindError::Unknown {
+            given: name.to_owned(),
+            suggestion: suggestion(name, names().map(|kind| kind.name)),
+            known: names().map(|kind| kind.name).collect::<Vec<_>>().join(", "),
+        })
+}
+
+/// What is done with the content when the job names no task (PK3, PK4, PK8).
+///
+/// # Errors
+/// For applications and static content, with what to do instead.
+pub fn default_task(facts: &BundleFacts) -> Result<TaskKind, KindError> {
+    let kind = facts.app_mode.kind();
+    match kind.nature {
+        Nature::Document if facts.is_site => Ok(TaskKind::RenderSite),
+        Nature::Document => Ok(TaskKind::Render),
+        Nature::Command => Ok(TaskKind::Run),
+        Nature::Application => Err(KindError::Application {
+            name: kind.name,
+            title: kind.title,
+        }),
+        Nature::Files => Err(KindError::Files),
+    }
+}
+
+/// Tag of the job: the vocabulary in which job histories of such servers are kept.
+#[must_use]
+pub fn job_tag(task: TaskKind, facts: &BundleFacts) -> &'static str {
+    match task {
+        TaskKind::RenderSite => "build_site",
+        TaskKind::Render => facts.app_mode.kind().tag,
+        TaskKind::Run => "unknown",
+        TaskKind::Install => install_tag(if facts.r.is_some() {
+            LanguageName::R
+        } else {
+            LanguageName::Python
+        }),
+    }
+}
+
+/// Tag of a job that installs packages of one language.
+#[must_use]
+pub fn install_tag(language: LanguageName) -> &'static str {
+    match language {
+        LanguageName::R => "packrat_restore",
+        LanguageName::Python => "python_restore",
+        _ => "unknown",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Proves: PK9 (L, P)
+    #[test]
+    fn the_table_has_every_kind_once() {
+        for kind in KINDS {
+            assert_eq!(of_job(kind.name), Ok(kind.mode));
+            assert_eq!(kind.mode.kind(), kind);
+            // serde's name and the table's name of a kind are one.
+            assert_eq!(serde_json::to_value(kind.mode).unwrap(), kind.name);
+        }
+        assert_eq!(KINDS.len(), 20);
+        assert_eq!(of_manifest("nodejs-api"), Ok(AppMode::Nodejs));
+    }
+
+    /// Proves: PK9 (L, P)
+    #[test]
+    fn an_unknown_kind_is_refused_with_the_closest_and_all_names() {
+        let message = of_manifest("rmd-statik").unwrap_err().to_string();
+        assert!(message.contains("did you mean 'rmd-static'?"), "{message}");
+        assert!(message.contains("python-streamlit"), "{message}");
+        assert!(of_manifest("script").is_err(), "no client writes 'script'");
+    }
+}

@@ -1,0 +1,272 @@
+//! Removes what killed runs have left behind (TD1, RD3). What lives is known by its lock and is never touched.
+
+use std::path::{Path, PathBuf};
+
+use super::dir::DataDir;
+use super::failure::IoFailure;
+use super::fdio;
+use super::layout::{self, COPY_PREFIX, ContentId, GONE_PREFIX, R_STAGING_PREFIX, STAGING_PREFIX};
+use super::lock::{FileLock, Probe};
+use super::remove::remove_tree;
+use super::store::Store;
+use crate::names::WORKSPACES;
+
+/// What a sweep has done.
+#[derive(Debug, Default)]
+pub struct Swept {
+    /// What was removed, in order.
+    pub removed: Vec<Leftover>,
+    /// What could not be removed; the next sweep tries again.
+    pub failed: Vec<IoFailure>,
+}
+
+/// Something that a killed run had left behind.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Leftover {
+    /// Where it was.
+    pub path: PathBuf,
+    /// What it was, for people.
+    pub what: &'static str,
+}
+
+/// Removes what killed runs have left below `data` and below `temp_dir`'s `connect-workspaces`.
+#[must_use]
+pub fn sweep(data: &DataDir, temp_dir: &Path) -> Swept {
+    let mut sweeper = Sweeper {
+        data,
+        swept: Swept::default(),
+    };
+    sweeper.removals();
+    sweeper.contents();
+    sweeper.reports();
+    sweeper.environments();
+    sweeper.jobs();
+    sweeper.workspaces(&temp_dir.join(WORKSPACES));
+    sweeper.swept
+}
+
+struct Sweeper<'a> {
+    data: &'a DataDir,
+    swept: Swept,
+}
+
+impl Sweeper<'_> {
+    fn names(&mut self, dir: &Path) -> Vec<String> {
+        fdio::names(dir).unwrap_or_else(|failure| {
+            self.swept.failed.push(failure);
+            Vec::new()
+        })
+    }
+
+    fn note<T>(&mut self, done: Result<T, IoFailure>) -> Option<T> {
+        done.map_err(|failure| self.swept.failed.push(failure)).ok()
+    }
+
+    fn remove(&mut self, path: &Path, what: &'static str) {
+        match remove_tree(path) {
+            Ok(0) => {}
+            Ok(_) => self.swept.removed.push(Leftover {
+                path: path.to_owned(),
+                what,
+            }),
+            Err(failure) => self.swept.failed.push(failure),
+        }
+    }
+
+    /// Runs `act` while holding the lock of something that nobody else holds; not at all where somebody does.
+    fn if_dead(&mut self, path: &Path, act: impl FnOnce(&mut Self)) {
+        match FileLock::probe(&layout::lock_beside(path)) {
+            Ok(Probe::Held) => {}
+            Ok(Probe::Missing) => act(self),
+            Ok(Probe::Free(lock)) => {
+                act(self);
+                lock.remove();
+            }
+            Err(failure) => self.swept.failed.push(failure),
+        }
+    }
+
+    /// Ends removals of content items that were cut off.
+    fn removals(&mut self) {
+        for name in self.names(&self.data.path(layout::contents())) {
+            let Some(Ok(content)) = name.strip_prefix(GONE_PREFIX).map(ContentId::parse) else {
+                continue;
+            };
+            let Some(Some(lock)) = self.note(FileLock::try_exclusive(&self.data.content_lock(&content)))
+            else {
+                continue;
+            };
+            let store = Store::new(self.data);
+            let tombstone = store.tombstone(&content);
+            if self.note(store.finish_removal(&content)).is_some() {
+                let what = "rest of a removed content item";
+                self.swept.removed.push(Leftover {
+                    path: tombstone,
+                    what,
+                });
+            }
+            drop(lock);
+        }
+    }
+
+    /// Staging directories of killed deployments, and records of bundles that never came to be.
+    fn contents(&mut self) {
+        let apps = self.data.path(layout::apps());
+        for name in self.names(&apps) {
+            if name.starts_with(GONE_PREFIX) {
+                self.remove(&apps.join(&name), "rest of a removed content item");
+            }
+            let Ok(content) = ContentId::parse(&name) else {
+                continue;
+            };
+            // A deployment that runs holds this lock.
+            let Some(Some(lock)) = self.note(FileLock::try_exclusive(&self.data.content_lock(&content)))
+            else {
+                continue;
+            };
+            for dir in [
+                layout::app(&content),
+                layout::content(&content),
+                layout::bundle_records(&content),
+            ] {
+                self.staging_in(&self.data.path(dir), "rest of a killed deployment");
+            }
+            let bundles = Store::new(self.data).bundles(&content);
+            for bundle in self.orphans(&content, &bundles.unwrap_or_default()) {
+                self.remove(&bundle, "record of a bundle that is not there");
+            }
+            drop(lock);
+        }
+    }
+
+    fn orphans(&mut self, content: &ContentId, bundles: &[u64]) -> Vec<PathBuf> {
+        let records = self.data.path(layout::bundle_records(content));
+        self.names(&records)
+            .iter()
+            .filter_map(|name| layout::parse_number(name.strip_suffix(".json")?))
+            .filter(|number| !bundles.contains(number))
+            .map(|number| records.join(format!("{number}.json")))
+            .collect()
+    }
+
+    fn staging_in(&mut self, dir: &Path, what: &'static str) {
+        for name in self.names(dir) {
+            if name.starts_with(STAGING_PREFIX) {
+                self.remove(&dir.join(name), what);
+            }
+        }
+    }
+
+    /// Copies of killed renders, and results that were never finished.
+    fn reports(&mut self) {
+        let reports = self.data.path(layout::reports());
+        for content in self.names(&reports) {
+            let dir = reports.join(&content);
+            if content.starts_with(GONE_PREFIX) {
+                self.remove(&dir, "rest of a removed content item");
+                continue;
+            }
+            for inner in self.names(&dir) {
+                if !inner.starts_with('.') {
+                    self.results_in(&dir.join(inner));
+                }
+            }
+        }
+    }
+
+    fn results_in(&mut self, dir: &Path) {
+        for name in self.names(dir) {
+            let path = dir.join(&name);
+            if name.starts_with(GONE_PREFIX) {
+                self.remove(&path, "rest of a removed result");
+            } else if let Some(rest) = name.strip_prefix(STAGING_PREFIX) {
+                let rest = rest.trim_start_matches("site-");
+                let number = rest.trim_end_matches(".spare").trim_end_matches(".json");
+                // What is a result's is guarded by its lock, the rest by that of the variant.
+                let owner = layout::parse_number(number).map_or_else(|| dir.to_owned(), |_| dir.join(number));
+                self.if_dead(&owner, |sweeper| sweeper.remove(&path, "rest of a killed render"));
+            } else if name.starts_with(COPY_PREFIX) {
+                self.if_dead(&path, |sweeper| sweeper.remove(&path, "copy of a killed render"));
+            } else if layout::parse_number(&name).is_some() {
+                self.if_dead(&path, |sweeper| sweeper.unfinished(&path));
+            } else if let Some(number) = name.strip_suffix(".json").and_then(layout::parse_number) {
+                let result = dir.join(number.to_string());
+                self.if_dead(&result, |sweeper| {
+                    if !result.exists() {
+                        sweeper.remove(&path, "record of a result that is not there");
+                    }
+                });
+            } else if let Some(locked) = name.strip_prefix('.').and_then(|name| name.strip_suffix(".lock")) {
+                let locked = dir.join(locked);
+                if !locked.exists() {
+                    self.if_dead(&locked, |_| {});
+                }
+            }
+        }
+    }
+
+    /// Removes a result without a record. The caller holds its lock, so no record can come meanwhile.
+    fn unfinished(&mut self, result: &Path) {
+        let name = result.file_name().unwrap_or_default().to_string_lossy();
+        if !result.with_file_name(format!("{name}.json")).exists() {
+            self.remove(result, "unfinished result of a killed render");
+        }
+    }
+
+    /// Environments that were never put in place.
+    fn environments(&mut self) {
+        for (top, prefix, depth) in [
+            (layout::python_environments(), STAGING_PREFIX, 2),
+            (layout::packrat(), STAGING_PREFIX, 5),
+            (layout::r_data(), R_STAGING_PREFIX, 1),
+            (PathBuf::from("runtime"), STAGING_PREFIX, 0),
+        ] {
+            let top = self.data.path(top);
+            self.staged_below(&top, prefix, depth);
+        }
+    }
+
+    fn staged_below(&mut self, dir: &Path, prefix: &str, depth: usize) {
+        for name in self.names(dir) {
+            let path = dir.join(&name);
+            if name.ends_with(".lock") {
+                continue;
+            }
+            if name.starts_with(prefix) {
+                self.if_dead(&path, |sweeper| {
+                    sweeper.remove(&path, "rest of a killed installation")
+                });
+            } else if depth > 0 && !name.starts_with('.') {
+                self.staged_below(&path, prefix, depth - 1);
+            }
+        }
+    }
+
+    fn jobs(&mut self) {
+        let jobs = self.data.path(layout::jobs());
+        for name in self.names(&jobs) {
+            if name.starts_with(GONE_PREFIX) {
+                self.remove(&jobs.join(name), "rest of a removed content item");
+            }
+        }
+    }
+
+    /// Temporary directories whose process is dead. One without a lock file is not this program's.
+    fn workspaces(&mut self, dir: &Path) {
+        for name in self.names(dir) {
+            let Some(key) = name.strip_prefix('.').and_then(|name| name.strip_suffix(".lock")) else {
+                continue;
+            };
+            let lock = match FileLock::probe(&dir.join(&name)) {
+                Ok(Probe::Free(lock)) => lock,
+                Ok(_) => continue,
+                Err(failure) => {
+                    self.swept.failed.push(failure);
+                    continue;
+                }
+            };
+            self.remove(&dir.join(key), "temporary directory of a killed process");
+            lock.remove();
+        }
+    }
+}

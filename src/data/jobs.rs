@@ -1,0 +1,208 @@
+//! What belongs to one job while it runs: its record and log, its temporary directory, its copy of the source.
+
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::Mode;
+use rustix::io::Errno;
+use serde::Serialize;
+
+use super::copy::copy_tree;
+use super::copy_types::{CopyError, CopyOptions, CopyStats};
+use super::dir::{self, DataDir, Owner};
+use super::failure::{Context, IoFailure};
+use super::layout::{self, ContentId};
+use super::lock::{Claim, FileLock, Probe};
+use super::records::{StoreError, write_json};
+use super::{fdio, remove};
+use crate::names::WORKSPACES;
+
+/// The record of a job, `jobs/XX/KEY`, locked for as long as the job lives.
+#[derive(Debug)]
+pub struct JobDir {
+    path: PathBuf,
+    lock: FileLock,
+}
+
+impl JobDir {
+    /// Makes the record of a new job, and its log directory for `owner`.
+    ///
+    /// # Errors
+    /// The key is taken, or a directory can not be made.
+    pub fn make(
+        data: &DataDir,
+        content: &ContentId,
+        key: &str,
+        owner: Option<Owner>,
+    ) -> Result<Self, IoFailure> {
+        let parent = data.ensure(layout::jobs().join(content.as_str()))?;
+        let path = parent.join(key);
+        rustix::fs::mkdir(&path, Mode::from_raw_mode(0o711)).during("make directory", &path)?;
+        let lock = FileLock::exclusive(&path.join("lock"))?;
+        let log = path.join("log");
+        rustix::fs::mkdir(&log, Mode::RWXU).during("make directory", &log)?;
+        dir::give(&log, owner)?;
+        Ok(Self { path, lock })
+    }
+
+    /// Whether the job of that key is running.
+    ///
+    /// # Errors
+    /// Its lock can not be opened.
+    pub fn is_running(data: &DataDir, content: &ContentId, key: &str) -> Result<bool, IoFailure> {
+        let lock = data.path(layout::job(content, key)).join("lock");
+        Ok(matches!(FileLock::probe(&lock)?, Probe::Held))
+    }
+
+    /// Its directory; the job itself sees only [`Self::log`].
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Its log directory.
+    #[must_use]
+    pub fn log(&self) -> PathBuf {
+        self.path.join("log")
+    }
+
+    /// Writes `job.json`, whole or not at all.
+    ///
+    /// # Errors
+    /// It can not be written.
+    pub fn write_record(&self, record: &impl Serialize) -> Result<(), StoreError> {
+        write_json(&self.path.join("job.json"), record)
+    }
+}
+
+impl AsFd for JobDir {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.lock.as_fd()
+    }
+}
+
+/// The temporary directory of one process (TD1): `connect-workspaces/KEY`, locked by `connect-workspaces/.KEY.lock`.
+#[derive(Debug)]
+#[must_use]
+pub struct Workspace {
+    claim: Claim,
+}
+
+impl Workspace {
+    /// Makes the directory (mode 0700) below `temp_dir` and gives it to `owner`.
+    ///
+    /// # Errors
+    /// The key is taken, `connect-workspaces` belongs to somebody else, or a directory can not be made.
+    pub fn make(temp_dir: &Path, key: &str, owner: Option<Owner>) -> Result<Self, IoFailure> {
+        let parent = workspaces(temp_dir)?;
+        let path = parent.join(key);
+        let claim =
+            Claim::make(&path)?.ok_or_else(|| IoFailure::new("make directory", &path, Errno::EXIST))?;
+        let workspace = Self { claim };
+        match workspace.claim.give_to(owner) {
+            Ok(()) => Ok(workspace),
+            Err(failure) => {
+                workspace.remove()?;
+                Err(failure)
+            }
+        }
+    }
+
+    /// The directory.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.claim.path()
+    }
+
+    /// Removes the directory and all that the process left in it.
+    ///
+    /// # Errors
+    /// Something can not be removed; the next sweep tries again.
+    pub fn remove(self) -> Result<(), IoFailure> {
+        remove::remove_tree(self.path())?;
+        self.claim.release();
+        Ok(())
+    }
+}
+
+/// `connect-workspaces`, made (mode 0711) where it is missing. In `/tmp` anybody can have made it first.
+fn workspaces(temp_dir: &Path) -> Result<PathBuf, IoFailure> {
+    let path = temp_dir.join(WORKSPACES);
+    match rustix::fs::mkdir(&path, Mode::from_raw_mode(0o711)) {
+        Ok(()) => {
+            let made = fdio::open_dir_nofollow(&path).during("open", &path)?;
+            rustix::fs::fchmod(made, Mode::from_raw_mode(0o711)).during("set mode of", &path)?;
+        }
+        Err(Errno::EXIST) => {}
+        Err(error) => return Err(IoFailure::new("make directory", path, error)),
+    }
+    let meta = std::fs::symlink_metadata(&path).during("read", &path)?;
+    let mine = meta.uid() == rustix::process::geteuid().as_raw() && meta.mode() & 0o022 == 0;
+    if meta.is_dir() && mine {
+        Ok(path)
+    } else {
+        let action = "use (another account owns it or can write in it; remove it or change Server.TempDir)";
+        Err(IoFailure::new(action, path, Errno::PERM))
+    }
+}
+
+/// The fresh copy of a bundle that one render works on (RD1): `reports/v2/XX/YY/temp.render.TT`.
+#[derive(Debug)]
+#[must_use]
+pub struct SourceCopy {
+    claim: Claim,
+    /// What was copied.
+    pub stats: CopyStats,
+}
+
+impl SourceCopy {
+    /// Copies the bundle for the job `key`; the copy belongs to `owner`.
+    ///
+    /// # Errors
+    /// The bundle can not be copied; nothing of the copy is left.
+    pub fn make(
+        data: &DataDir,
+        content: &ContentId,
+        bundle: u64,
+        key: &str,
+        owner: Option<Owner>,
+    ) -> Result<Self, CopyError> {
+        let path = data.path(layout::source_copy(content, bundle, key));
+        data.ensure(layout::content_reports(content).join(bundle.to_string()))?;
+        let claim =
+            Claim::make(&path)?.ok_or_else(|| IoFailure::new("make directory", &path, Errno::EXIST))?;
+        let source = data.path(layout::bundle(content, bundle));
+        match copy_tree(
+            &source,
+            &path,
+            CopyOptions {
+                owner,
+                ..CopyOptions::default()
+            },
+        ) {
+            Ok(stats) => Ok(Self { claim, stats }),
+            Err(error) => {
+                remove::remove_tree(&path)?;
+                claim.release();
+                Err(error)
+            }
+        }
+    }
+
+    /// The copy.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        self.claim.path()
+    }
+
+    /// Removes the copy.
+    ///
+    /// # Errors
+    /// Something can not be removed; the next sweep tries again.
+    pub fn remove(self) -> Result<(), IoFailure> {
+        remove::remove_tree(self.path())?;
+        self.claim.release();
+        Ok(())
+    }
+}

@@ -1,0 +1,248 @@
+//! Content items and their deployments (AP2): each bundle a directory of its own, whole or not there.
+
+use std::path::{Path, PathBuf};
+
+use super::activate::read_active;
+use super::copy::copy_tree;
+use super::copy_types::{CopyOptions, Links, Modes};
+use super::digest::tree_digest;
+use super::dir::{self, DataDir, next_number};
+use super::failure::{Context, IoFailure};
+use super::layout::{self, ContentId};
+use super::records::{
+    BundleRecord, ContentDefaults, ContentEntry, ContentRecord, Deploy, Deployed, StoreError, read_json,
+    write_json,
+};
+use super::{fdio, remove, sync};
+
+/// The content items of a data directory.
+#[derive(Clone, Copy, Debug)]
+pub struct Store<'a> {
+    pub(super) data: &'a DataDir,
+}
+
+impl<'a> Store<'a> {
+    /// The content items of `data`.
+    #[must_use]
+    pub fn new(data: &'a DataDir) -> Self {
+        Self { data }
+    }
+
+    /// Deploys a directory: it is copied, checked for links that lead out, and put in place by one rename. The same
+    /// content as the latest bundle is that bundle. A killed deployment leaves only a staging directory.
+    ///
+    /// # Errors
+    /// The source can not be read or is not allowed, or there is no space.
+    pub fn deploy(&self, deploy: &Deploy<'_>) -> Result<Deployed, StoreError> {
+        let content = deploy.content;
+        let _lock = self.data.lock_content(content)?;
+        if self.tombstone(content).exists() {
+            self.finish_removal(content)?;
+        }
+        let app = self.data.ensure(layout::app(content))?;
+        self.data.ensure(layout::bundle_records(content))?;
+        let staging = app.join(format!("{}deploy", layout::STAGING_PREFIX));
+        remove::remove_tree(&staging)?;
+        let deployed = self.deploy_staged(deploy, &staging);
+        if !matches!(&deployed, Ok(deployed) if !deployed.reused) {
+            remove::remove_tree(&staging)?;
+        }
+        let deployed = deployed?;
+        if deploy.activate {
+            fdio::replace_link(&app.join(layout::ACTIVE), &deployed.record.bundle.to_string())?;
+        }
+        Ok(deployed)
+    }
+
+    fn deploy_staged(&self, deploy: &Deploy<'_>, staging: &Path) -> Result<Deployed, StoreError> {
+        let options = CopyOptions {
+            links: Links::Inside,
+            modes: Modes::Normal,
+            ..CopyOptions::default()
+        };
+        copy_tree(deploy.tree, staging, options)?;
+        let digest = tree_digest(staging)?;
+        let content = deploy.content;
+        let latest = self.bundles(content)?.last().copied();
+        // A latest bundle whose record is damaged is no reason to refuse a new one.
+        if let Some(record) = latest.and_then(|latest| self.bundle_record(content, latest).ok())
+            && record.digest == digest
+        {
+            return Ok(Deployed { record, reused: true });
+        }
+        self.ensure_record(deploy)?;
+        let counter = self.data.path(layout::content(content)).join(".last");
+        let bundle = next_number(&counter, latest.unwrap_or(0))?;
+        let source = deploy.source.to_owned();
+        let record = BundleRecord {
+            bundle,
+            digest,
+            deployed: deploy.now,
+            source,
+        };
+        sync::sync_tree(staging)?;
+        // The record first: the rename of the directory is what makes the bundle exist.
+        write_json(&self.data.path(layout::bundle_record(content, bundle)), &record)?;
+        let place = self.data.path(layout::bundle(content, bundle));
+        if !fdio::rename_new(staging, &place).during("put in place", &place)? {
+            return Err(IoFailure::new("put in place", place, rustix::io::Errno::EXIST).into());
+        }
+        sync::sync_dir(fdio::parent(&place))?;
+        Ok(Deployed {
+            record,
+            reused: false,
+        })
+    }
+
+    fn ensure_record(&self, deploy: &Deploy<'_>) -> Result<(), StoreError> {
+        let path = self.data.path(layout::content_record(deploy.content));
+        if path.exists() {
+            return Ok(());
+        }
+        let record = ContentRecord {
+            name: deploy.name.to_owned(),
+            source: deploy.source.to_owned(),
+            created: deploy.now,
+            defaults: ContentDefaults::default(),
+        };
+        write_json(&path, &record)
+    }
+
+    /// The record of a content item.
+    ///
+    /// # Errors
+    /// There is none, or it can not be read.
+    pub fn content(&self, content: &ContentId) -> Result<ContentRecord, StoreError> {
+        read_json(&self.data.path(layout::content_record(content)))?.ok_or_else(|| StoreError::NoContent {
+            content: content.clone(),
+        })
+    }
+
+    /// Changes what a content item's jobs take where they ask for nothing.
+    ///
+    /// # Errors
+    /// There is no such content item, or its record can not be written.
+    pub fn set_defaults(&self, content: &ContentId, defaults: ContentDefaults) -> Result<(), StoreError> {
+        let _lock = self.data.lock_content(content)?;
+        let record = ContentRecord {
+            defaults,
+            ..self.content(content)?
+        };
+        write_json(&self.data.path(layout::content_record(content)), &record)
+    }
+
+    /// All content items, by name.
+    ///
+    /// # Errors
+    /// A record can not be read.
+    pub fn list(&self) -> Result<Vec<ContentEntry>, StoreError> {
+        let mut entries = Vec::new();
+        for name in fdio::names(&self.data.path(layout::contents()))? {
+            let Ok(content) = ContentId::parse(&name) else {
+                continue;
+            };
+            let Some(record) = read_json(&self.data.path(layout::content_record(&content)))? else {
+                continue;
+            };
+            let (active, bundles) = (self.active(&content)?, self.bundles(&content)?);
+            entries.push(ContentEntry {
+                content,
+                record,
+                active,
+                bundles,
+            });
+        }
+        Ok(entries)
+    }
+
+    /// The numbers of a content item's bundles, oldest first.
+    ///
+    /// # Errors
+    /// The directory can not be read.
+    pub fn bundles(&self, content: &ContentId) -> Result<Vec<u64>, IoFailure> {
+        let mut numbers: Vec<u64> = fdio::names(&self.data.path(layout::app(content)))?
+            .iter()
+            .filter_map(|name| layout::parse_number(name))
+            .collect();
+        numbers.sort_unstable();
+        Ok(numbers)
+    }
+
+    /// The record of a bundle.
+    ///
+    /// # Errors
+    /// There is no such bundle, or its record can not be read.
+    pub fn bundle_record(&self, content: &ContentId, bundle: u64) -> Result<BundleRecord, StoreError> {
+        let there = self.bundles(content)?;
+        let record = read_json(&self.data.path(layout::bundle_record(content, bundle)))?;
+        match record {
+            Some(record) if there.contains(&bundle) => Ok(record),
+            _ => Err(StoreError::NoBundle {
+                content: content.clone(),
+                bundle,
+                there: there.iter().map(u64::to_string).collect::<Vec<_>>().join(", "),
+            }),
+        }
+    }
+
+    /// The bundle in force.
+    ///
+    /// # Errors
+    /// The link can not be read.
+    pub fn active(&self, content: &ContentId) -> Result<Option<u64>, IoFailure> {
+        read_active(&self.data.path(layout::app(content)))
+    }
+
+    /// Makes a bundle the one in force; processes of the one before keep theirs (AP2).
+    ///
+    /// # Errors
+    /// There is no such bundle.
+    pub fn activate(&self, content: &ContentId, bundle: u64) -> Result<(), StoreError> {
+        let _lock = self.data.lock_content(content)?;
+        self.bundle_record(content, bundle)?;
+        let link = self.data.path(layout::active_bundle(content));
+        Ok(fdio::replace_link(&link, &bundle.to_string())?)
+    }
+
+    /// Removes a content item with its bundles, results and job records.
+    ///
+    /// # Errors
+    /// There is no such content item, a process works with it, or something can not be removed.
+    pub fn remove(&self, content: &ContentId) -> Result<(), StoreError> {
+        let _lock = self.data.lock_content(content)?;
+        self.content(content)?;
+        let bundles = self.bundles(content)?;
+        let held: Vec<_> = bundles
+            .iter()
+            .map(|bundle| self.seize(content, *bundle))
+            .collect::<Result<_, _>>()?;
+        if held.iter().any(Option::is_none) {
+            return Err(StoreError::InUse {
+                content: content.clone(),
+            });
+        }
+        let place = self.data.path(layout::content(content));
+        std::fs::rename(&place, self.tombstone(content)).during("take away", &place)?;
+        sync::sync_dir(fdio::parent(&place))?;
+        Ok(self.finish_removal(content)?)
+    }
+
+    /// What the records of a content item become when it is removed. As long as it is there the removal goes on.
+    pub(super) fn tombstone(&self, content: &ContentId) -> PathBuf {
+        self.data
+            .path(layout::contents())
+            .join(format!("{}{content}", layout::GONE_PREFIX))
+    }
+
+    /// Ends a removal that has begun; the content's lock is held.
+    pub(super) fn finish_removal(&self, content: &ContentId) -> Result<(), IoFailure> {
+        for part in [
+            layout::app(content),
+            layout::content_reports(content),
+            layout::jobs().join(content.as_str()),
+        ] {
+            dir::take_away(&self.data.path(part))?;
+        }
+        remove::remove_tree(&self.tombstone(content)).map(|_| ())
+    }
+}

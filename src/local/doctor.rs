@@ -1,0 +1,325 @@
+//! What `offhost doctor` looks at. Every check runs, whatever another found.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::launcher::Launcher;
+use super::server::gather_accounts;
+use super::supervisor::{self, Trial};
+use super::{probe, tempdir};
+use crate::data::DataDir;
+use crate::exec;
+use crate::plan::{self, Identity};
+use crate::runtimes::{self, LanguageName};
+use crate::sandbox::SandboxMode;
+use crate::settings::{Loaded, Settings, check_paths};
+
+/// What a check found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// As it should be.
+    Pass,
+    /// Works, but weaker or with something missing.
+    Warn,
+    /// Jobs will not run.
+    Fail,
+}
+
+impl Status {
+    /// The word for people.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Pass => "pass",
+            Self::Warn => "warn",
+            Self::Fail => "FAIL",
+        }
+    }
+}
+
+/// One check.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// What was looked at.
+    pub name: &'static str,
+    /// The verdict.
+    pub status: Status,
+    /// What was found.
+    pub found: String,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub remedy: Option<String>,
+}
+
+impl Check {
+    fn pass(name: &'static str, found: impl Into<String>) -> Self {
+        Self {
+            name,
+            status: Status::Pass,
+            found: found.into(),
+            remedy: None,
+        }
+    }
+
+    fn warn(name: &'static str, found: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self {
+            name,
+            status: Status::Warn,
+            found: found.into(),
+            remedy: Some(remedy.into()),
+        }
+    }
+
+    /// A failure whose message says itself what to do, after the last semicolon.
+    fn fail(name: &'static str, error: impl std::fmt::Display) -> Self {
+        Self {
+            name,
+            status: Status::Fail,
+            found: error.to_string(),
+            remedy: None,
+        }
+    }
+}
+
+/// Looks at everything.
+#[must_use]
+pub fn examine(loaded: &Loaded) -> Vec<Check> {
+    let settings = &loaded.settings;
+    let mut checks = vec![configuration(loaded)];
+    checks.extend(
+        check_paths(loaded)
+            .into_iter()
+            .map(|problem| Check::fail("setting", problem)),
+    );
+    checks.push(data_dir(loaded));
+    checks.push(temp_dir(settings));
+    let (check, account) = account(settings);
+    checks.push(check);
+    checks.push(shared_group(settings));
+    checks.push(capabilities());
+    checks.push(landlock());
+    checks.push(cgroups());
+    if let Some(account) = account {
+        checks.extend(sandbox_and_supervisor(settings, &account));
+    }
+    checks.extend(interpreters(settings));
+    checks
+}
+
+fn configuration(loaded: &Loaded) -> Check {
+    let found = match &loaded.config_file {
+        Some(file) => file.display().to_string(),
+        None => "no file; defaults and variables only".to_owned(),
+    };
+    if loaded.notes.is_empty() {
+        Check::pass("configuration", found)
+    } else {
+        Check::warn("configuration", found, loaded.notes.join("; "))
+    }
+}
+
+fn data_dir(loaded: &Loaded) -> Check {
+    let path = &loaded.settings.server.data_dir;
+    if loaded.data_dir_is_personal && !path.exists() {
+        return Check::pass(
+            "data directory",
+            format!("{} (made when it is first needed)", path.display()),
+        );
+    }
+    match DataDir::open(path) {
+        Ok(data) => match rustix::fs::statvfs(data.root()) {
+            Ok(stat) if stat.f_bavail * stat.f_frsize < 1 << 30 => Check::warn(
+                "data directory",
+                format!(
+                    "{}: {} MiB are free",
+                    path.display(),
+                    (stat.f_bavail * stat.f_frsize) >> 20
+                ),
+                "make room: packages and results are kept there",
+            ),
+            _ => Check::pass("data directory", path.display().to_string()),
+        },
+        Err(error) => Check::fail("data directory", error),
+    }
+}
+
+fn temp_dir(settings: &Settings) -> Check {
+    let path = &settings.server.temp_dir;
+    match tempdir::check(path, !rustix::process::geteuid().is_root()) {
+        Ok(()) => Check::pass(
+            "temporary files",
+            format!("{} (programs can be executed)", path.display()),
+        ),
+        Err(error) => Check::fail("temporary files", error),
+    }
+}
+
+fn account(settings: &Settings) -> (Check, Option<Identity>) {
+    let identity = gather_accounts(settings, None)
+        .map_err(|error| error.to_string())
+        .and_then(|accounts| plan::default_identity(settings, &accounts).map_err(|error| error.to_string()));
+    match identity {
+        Ok(identity) => {
+            let groups: Vec<String> = identity.groups.iter().map(ToString::to_string).collect();
+            let found = format!(
+                "{} (uid {}, groups {})",
+                identity.user,
+                identity.uid,
+                groups.join(", ")
+            );
+            (Check::pass("account", found), Some(identity))
+        }
+        Err(error) => (Check::fail("account", error), None),
+    }
+}
+
+fn shared_group(settings: &Settings) -> Check {
+    const NAME: &str = "shared group";
+    let Some(group) = &settings.applications.shared_run_as_unix_group else {
+        return Check::pass(NAME, "the primary group of Applications.RunAs");
+    };
+    match gather_accounts(settings, None) {
+        Ok(accounts) if accounts.groups.contains_key(group) => Check::pass(NAME, group.clone()),
+        _ => Check::fail(
+            NAME,
+            format!(
+                "Applications.SharedRunAsUnixGroup '{group}' does not exist; create it with groupadd {group}"
+            ),
+        ),
+    }
+}
+
+fn capabilities() -> Check {
+    const NAME: &str = "capabilities";
+    if !rustix::process::geteuid().is_root() {
+        return Check::warn(
+            NAME,
+            "not root: content runs as your own account, in your own data directory",
+            "run as root for other accounts",
+        );
+    }
+    let admin = rustix::thread::CapabilitySet::SYS_ADMIN;
+    match rustix::thread::capabilities(None) {
+        Ok(sets) if sets.effective.contains(admin) => Check::pass(NAME, "root with CAP_SYS_ADMIN"),
+        Ok(_) => Check::fail(
+            NAME,
+            "root without CAP_SYS_ADMIN; in a container add the capability SYS_ADMIN or run it privileged",
+        ),
+        Err(error) => Check::fail(NAME, format!("they can not be read: {error}")),
+    }
+}
+
+fn landlock() -> Check {
+    const NAME: &str = "landlock";
+    match exec::landlock_abi() {
+        Some(abi) if abi >= 6 => Check::pass(NAME, format!("version {abi}, with scopes")),
+        Some(abi) => Check::warn(
+            NAME,
+            format!("version {abi}, without scopes"),
+            "a kernel from 6.12 on has them",
+        ),
+        None => Check::warn(
+            NAME,
+            "not to be had",
+            "add landlock to the kernel's lsm= parameter; a PID namespace stands in",
+        ),
+    }
+}
+
+fn cgroups() -> Check {
+    const NAME: &str = "control groups";
+    let root = Path::new("/sys/fs/cgroup");
+    let unified = std::fs::read_to_string(root.join("cgroup.controllers")).unwrap_or_default();
+    let has = |name: &str| {
+        unified.split_whitespace().any(|have| have == name) || root.join(name).join("cgroup.procs").exists()
+    };
+    let missing: Vec<&str> = ["memory", "cpu", "pids"]
+        .into_iter()
+        .filter(|name| !has(name))
+        .collect();
+    if missing.is_empty() {
+        return Check::pass(NAME, "memory, cpu and pids limits can be had");
+    }
+    Check::warn(
+        NAME,
+        format!("no {} controller", missing.join(", ")),
+        "limits of those are not in force on this machine",
+    )
+}
+
+/// Makes each form of the sandbox for real, then tries the supervisor in the form that will be used.
+fn sandbox_and_supervisor(settings: &Settings, account: &Identity) -> Vec<Check> {
+    const NAME: &str = "sandbox";
+    let launcher = match Launcher::beside_this_program() {
+        Ok(launcher) => launcher,
+        Err(error) => return vec![Check::fail(NAME, error)],
+    };
+    let temp_dir = &settings.server.temp_dir;
+    let form = match probe::choose(&launcher, account, temp_dir, settings.sandbox.user_namespace) {
+        Ok(form) => form,
+        Err(error) => return vec![Check::fail(NAME, error)],
+    };
+    let found = format!("{}: {}", probe::describe(form.mode), form.layers.join(", "));
+    let mut checks = vec![match form.declined.first() {
+        Some((_, reason)) if form.mode == SandboxMode::Root => Check::warn(NAME, found, reason.clone()),
+        _ => Check::pass(NAME, found),
+    }];
+    if let Some(program) = settings.applications.supervisor.first() {
+        let masks = plan::masks(settings);
+        let trial = Trial {
+            launcher: &launcher,
+            mode: form.mode,
+            account,
+            masks: &masks,
+            temp_dir,
+        };
+        checks.push(
+            match supervisor::check(&settings.applications.supervisor, &trial) {
+                Ok(()) => Check::pass("supervisor", program.clone()),
+                Err(error) => Check::fail("supervisor", error),
+            },
+        );
+    }
+    checks
+}
+
+fn interpreters(settings: &Settings) -> Vec<Check> {
+    const NAME: &str = "interpreters";
+    let discovered = match runtimes::discover(settings) {
+        Ok(discovered) => discovered,
+        Err(error) => return vec![Check::fail(NAME, error)],
+    };
+    let wanted = [
+        (LanguageName::R, settings.r.enabled),
+        (LanguageName::Python, settings.python.enabled),
+        (LanguageName::Quarto, settings.quarto.enabled),
+    ];
+    let mut checks = Vec::new();
+    for (language, enabled) in wanted {
+        let found: Vec<String> = discovered
+            .found
+            .iter()
+            .filter(|found| found.language == language)
+            .map(|found| format!("{} {}", found.path.display(), found.version))
+            .collect();
+        let label = language.label();
+        checks.push(match (enabled, found.is_empty()) {
+            (_, false) => Check::pass(NAME, format!("{label}: {}", found.join(", "))),
+            (true, true) => Check::warn(
+                NAME,
+                format!("no {label} was found"),
+                format!("install it, or set {label}.Executable"),
+            ),
+            (false, true) => Check::pass(NAME, format!("{label} is off ({label}.Enabled = false)")),
+        });
+    }
+    checks.extend(
+        discovered
+            .notes
+            .into_iter()
+            .map(|note| Check::warn(NAME, note, "nothing to do if that is as you want it")),
+    );
+    checks
+}

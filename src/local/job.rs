@@ -1,0 +1,297 @@
+//! One job from request to result: deploy, plan, install, run, finish, activate, clean up.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+
+use super::deploy::{self, Request};
+use super::error::LocalError;
+use super::gather::{self, Ids};
+use super::install::{self, Installed};
+use super::server::{Server, gather_accounts};
+use super::task;
+use crate::api::job::TaskKind;
+use crate::content::BundleFacts;
+use crate::data::{
+    self, BundleUse, ContentId, JobDir, JobRecord, JobState, Rendering, Renders, Store, Variant,
+};
+use crate::plan::{self, Mode, Plan, ProcessPlan, Purpose};
+
+/// Is told what happens.
+pub trait Watcher {
+    /// Something begins.
+    fn step(&self, text: &str);
+    /// Something is done.
+    fn done(&self, text: &str);
+    /// A process is about to write to the terminal.
+    fn pause(&self);
+}
+
+/// What a job came to.
+#[derive(Debug)]
+pub struct Outcome {
+    /// The content item.
+    pub content: ContentId,
+    /// The job.
+    pub key: String,
+    /// The result's main file or directory, or the environment that was installed; none for a command.
+    pub path: Option<PathBuf>,
+}
+
+/// A job whose bundle is deployed and in use.
+pub(super) struct Job<'a> {
+    pub(super) server: &'a Server,
+    pub(super) watcher: &'a dyn Watcher,
+    pub(super) content: ContentId,
+    pub(super) bundle: u64,
+    pub(super) facts: BundleFacts,
+    pub(super) request: Request,
+    pub(super) key: String,
+    pub(super) variant: Variant,
+    content_image: Option<String>,
+    _in_use: BundleUse,
+}
+
+/// Runs a job. Whatever fails and whenever, what is served stays what it was.
+///
+/// # Errors
+/// Why it did not succeed, in one sentence.
+pub fn run(server: &Server, request: Request, watcher: &dyn Watcher) -> Result<Outcome, LocalError> {
+    let job = prepare(server, request, watcher)?;
+    // Once before anything is made: what the plan refuses leaves no trace.
+    let kind = kind_of(&job.plan("1")?);
+    let directory = JobDir::make(
+        &server.data,
+        &job.content,
+        &job.key,
+        super::process::owner(&server.run_as),
+    )?;
+    let tag = crate::content::kinds::job_tag(kind, &job.facts);
+    let mut record = JobRecord {
+        name: job.request.name.clone(),
+        tag: tag.to_owned(),
+        bundle: job.bundle,
+        variant: job.variant.to_string(),
+        rendering: None,
+        started: Timestamp::now(),
+        finished: None,
+        state: JobState::Running,
+        exit_code: None,
+        reason: None,
+        message: None,
+    };
+    directory.write_record(&record)?;
+    let answer = job.execute(&directory, kind, &mut record);
+    record.finished = Some(Timestamp::now());
+    match &answer {
+        Ok(_) => (record.state, record.exit_code) = (JobState::Succeeded, Some(0)),
+        Err(error) => {
+            record.state = JobState::Failed;
+            record.exit_code = error.process_code();
+            record.reason = Some(error.reason().name().to_owned());
+            record.message = Some(error.to_string());
+        }
+    }
+    directory.write_record(&record)?;
+    let path = answer?;
+    job.retain()?;
+    Ok(Outcome {
+        content: job.content,
+        key: job.key,
+        path,
+    })
+}
+
+/// Deploys the bundle if the request names one by path, and marks it as in use.
+fn prepare<'a>(
+    server: &'a Server,
+    mut request: Request,
+    watcher: &'a dyn Watcher,
+) -> Result<Job<'a>, LocalError> {
+    let store = Store::new(&server.data);
+    let (content, bundle) = match request.spec.bundle.path.clone() {
+        Some(path) => {
+            let staging = server.data.ensure("apps")?;
+            let opened = deploy::open(&request, &path, &staging)?;
+            // Nothing is deployed that could not be used.
+            deploy::facts(&opened.tree, &request.spec)?;
+            let content = deploy::content_id(&request.spec, &opened.source)?;
+            let bundle = deploy::deploy(&server.data, &content, request.spec.content.is_some(), &opened)?;
+            (content, bundle)
+        }
+        None => existing(&store, &request)?,
+    };
+    watcher.done(&format!("content {content}, bundle {bundle}"));
+    let content_image = deploy::take_defaults(&store, &content, &mut request.spec)?;
+    let in_use = store.use_bundle(&content, bundle)?;
+    let facts = deploy::facts(in_use.path(), &request.spec)?;
+    let variant = Variant::parse(request.spec.variant.as_deref().unwrap_or("default"))?;
+    let key = new_key();
+    Ok(Job {
+        server,
+        watcher,
+        content,
+        bundle,
+        facts,
+        request,
+        key,
+        variant,
+        content_image,
+        _in_use: in_use,
+    })
+}
+
+/// The bundle that a request names by content item and number.
+pub(crate) fn existing(store: &Store<'_>, request: &Request) -> Result<(ContentId, u64), LocalError> {
+    let name = request.spec.content.clone().unwrap_or_default();
+    let content = ContentId::parse(&name)?;
+    let bundle = match &request.spec.bundle.id {
+        Some(id) => crate::data::layout::parse_number(id).ok_or_else(|| LocalError::Target {
+            path: PathBuf::from(id),
+            problem: "is not the number of a bundle; see offhost content list".to_owned(),
+        })?,
+        None => store.active(&content)?.ok_or(LocalError::NoBundle(name))?,
+    };
+    Ok((content, bundle))
+}
+
+/// A new job's key: 16 characters that no other job has.
+fn new_key() -> String {
+    static COUNTER: AtomicU64 = AtomicU64::new(0);
+    let now = Timestamp::now().as_nanosecond();
+    let seed = format!(
+        "{now} {} {}",
+        std::process::id(),
+        COUNTER.fetch_add(1, Ordering::Relaxed)
+    );
+    Sha256::digest(seed)
+        .iter()
+        .take(8)
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
+}
+
+/// What a plan does beside installing.
+fn kind_of(plan: &Plan) -> TaskKind {
+    let task = plan.processes.iter().find_map(|process| match process.purpose {
+        Purpose::Task(kind) => Some(kind),
+        Purpose::Install(_) => None,
+    });
+    task.unwrap_or(TaskKind::Install)
+}
+
+impl Job<'_> {
+    /// The plan, for a result of this number.
+    pub(super) fn plan(&self, rendering: &str) -> Result<Plan, LocalError> {
+        let settings = &self.server.settings;
+        let accounts = gather_accounts(settings, self.request.spec.run_as.as_deref())?;
+        let ids = Ids {
+            content: self.content.to_string(),
+            bundle: self.bundle.to_string(),
+            job_key: self.key.clone(),
+            rendering: rendering.to_owned(),
+            content_image: self.content_image.clone(),
+        };
+        let (spec, facts) = (self.request.spec.clone(), self.facts.clone());
+        let task = gather::task(Mode::Local, ids, spec, facts, Some(self.server.data.root()));
+        Ok(plan::plan(
+            &task,
+            settings,
+            &self.server.discovered.runtimes,
+            &accounts,
+        )?)
+    }
+
+    pub(super) fn renders(&self) -> Renders<'_> {
+        Renders::new(&self.server.data, self.content.clone(), self.variant.clone())
+    }
+
+    /// Installs what is missing, then does the task. Gives the path of what it made.
+    fn execute(
+        &self,
+        directory: &JobDir,
+        kind: TaskKind,
+        record: &mut JobRecord,
+    ) -> Result<Option<PathBuf>, LocalError> {
+        let renders = matches!(kind, TaskKind::Render | TaskKind::RenderSite);
+        let rendering = renders.then(|| self.renders().begin(None)).transpose()?;
+        let number = rendering
+            .as_ref()
+            .map_or_else(|| "1".to_owned(), |rendering| rendering.number().to_string());
+        record.rendering = renders.then(|| number.clone());
+        directory.write_record(record)?;
+        let plan = self.plan(&number)?;
+        for note in &plan.notes {
+            self.watcher.done(&format!("note: {note}"));
+        }
+        let mut last = None;
+        for process in &plan.processes {
+            let step = self.process(directory, process);
+            match step {
+                Ok(path) => last = path.or(last),
+                Err(error) => {
+                    self.discard(rendering)?;
+                    return Err(error);
+                }
+            }
+            if let Purpose::Task(kind) = &process.purpose {
+                return task::run(self, directory, process, *kind, rendering);
+            }
+        }
+        Ok(last)
+    }
+
+    fn discard(&self, rendering: Option<Rendering>) -> Result<(), LocalError> {
+        rendering.map_or(Ok(()), |rendering| Ok(self.renders().discard(rendering)?))
+    }
+
+    /// Runs one installation; a task is run by the caller, who holds its result.
+    fn process(&self, directory: &JobDir, process: &ProcessPlan) -> Result<Option<PathBuf>, LocalError> {
+        if super::signals::stop_asked() {
+            return Err(LocalError::Stopped);
+        }
+        let Purpose::Install(key) = &process.purpose else {
+            return Ok(None);
+        };
+        let what = if key.language == crate::runtimes::LanguageName::R {
+            "R"
+        } else {
+            "Python"
+        };
+        self.watcher.step(&format!("installing {what} packages"));
+        self.watcher.pause();
+        let on_wait = || {
+            self.watcher.step(&format!(
+                "waiting for another job that installs the same {what} packages"
+            ))
+        };
+        let done = install::run(self.server, directory, process, key, on_wait)?;
+        self.watcher.done(&match done {
+            Installed::Now => format!("{what} packages installed in {}", key.path),
+            Installed::Meanwhile => format!("{what} packages were installed by another job, in {}", key.path),
+        });
+        Ok(Some(self.server.data.path(&key.path)))
+    }
+
+    /// Removes what is beyond the limits of retention (RD4, AP2).
+    fn retain(&self) -> Result<(), LocalError> {
+        let applications = &self.server.settings.applications;
+        let (keep, age) = (
+            applications.rendering_sweep_limit,
+            applications.rendering_sweep_age_seconds,
+        );
+        self.renders().retain(keep, age, Timestamp::now())?;
+        let jobs = &self.server.settings.jobs;
+        data::retain_jobs(
+            &self.server.data,
+            &self.content,
+            jobs.max_completed,
+            jobs.oldest_completed_seconds,
+            Timestamp::now(),
+        )?;
+        Store::new(&self.server.data).retain_bundles(&self.content, applications.bundle_retention_limit)?;
+        Ok(())
+    }
+}

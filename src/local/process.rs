@@ -1,0 +1,158 @@
+//! One planned process, run: its directories, its sandbox, its output.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use super::error::LocalError;
+use super::launcher::{Ended, Streams};
+use super::output::Log;
+use super::server::Server;
+use super::{secrets, signals};
+use crate::data::{IoFailure, JobDir, Owner, Workspace};
+use crate::plan::{Identity, ProcessPlan, Purpose};
+use crate::sandbox::{self, Place, SandboxSpec};
+
+/// The owner that a process's directories are given to; `None` for an ordinary user, whose they are already.
+#[must_use]
+pub fn owner(identity: &Identity) -> Option<Owner> {
+    rustix::process::geteuid().is_root().then_some(Owner {
+        uid: identity.uid,
+        gid: identity.gid,
+    })
+}
+
+/// How a process ended, and where its output is.
+#[derive(Debug)]
+pub struct Finished {
+    /// How it ended.
+    pub ended: Ended,
+    /// Its output.
+    pub log: PathBuf,
+}
+
+/// Runs a process to its end. Its directories below `DataDir` must be there.
+///
+/// # Errors
+/// It could not be started; an exit code other than 0 is no error here.
+pub fn run(server: &Server, job: &JobDir, plan: &ProcessPlan) -> Result<Finished, LocalError> {
+    let name = file_name(&plan.purpose);
+    let secrets = secrets::resolve(&plan.env, server.settings.config_dir.as_deref())?;
+    let inputs_dir = write_inputs(job, name, plan)?;
+    let key = plan
+        .tmp
+        .path
+        .file_name()
+        .and_then(|key| key.to_str())
+        .unwrap_or(name);
+    let workspace = Workspace::make(&server.settings.server.temp_dir, key, owner(&plan.identity))?;
+    let place = Place {
+        data_dir: server.data.root().to_owned(),
+        runtime_dir: server.runtime_dir.clone(),
+        inputs_dir,
+        mode: server.form.mode,
+        secrets,
+    };
+    let spec = on_this_machine(sandbox::build(plan, &place))?;
+    let log = job.path().join(format!("{name}.log"));
+    let ended = launch(server, &spec, &plan.purpose, &log);
+    workspace.remove()?;
+    Ok(Finished { ended: ended?, log })
+}
+
+fn file_name(purpose: &Purpose) -> &'static str {
+    match purpose {
+        Purpose::Install(key) if key.language == crate::runtimes::LanguageName::R => "install-r",
+        Purpose::Install(_) => "install-python",
+        Purpose::Task(_) => "task",
+    }
+}
+
+/// Writes the process's input files where only the server can write and everybody can read.
+fn write_inputs(job: &JobDir, name: &str, plan: &ProcessPlan) -> Result<PathBuf, LocalError> {
+    let directory = job.path().join(format!("{name}.inputs"));
+    let fault = |source| IoFailure::new("write the inputs in", &directory, source);
+    std::fs::create_dir(&directory).map_err(fault)?;
+    set_mode(&directory, 0o755).map_err(fault)?;
+    for input in &plan.inputs {
+        let path = directory.join(&input.name);
+        std::fs::write(&path, &input.text).map_err(fault)?;
+        set_mode(&path, 0o444).map_err(fault)?;
+    }
+    Ok(directory)
+}
+
+fn set_mode(path: &Path, mode: u32) -> std::io::Result<()> {
+    std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode))
+}
+
+/// The helper follows no link, so the links of this machine's own paths are followed here, where only the server can
+/// have made them.
+fn on_this_machine(mut spec: SandboxSpec) -> Result<SandboxSpec, IoFailure> {
+    for mask in &mut spec.masks {
+        match mask.path.canonicalize() {
+            Ok(path) => mask.path = path,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(IoFailure::new("find", &mask.path, error)),
+        }
+    }
+    for bind in &mut spec.binds {
+        if let Some(source) = &mut bind.source {
+            *source = source
+                .canonicalize()
+                .map_err(|error| IoFailure::new("find", source.clone(), error))?;
+        }
+        bind.target = follow_links(&bind.target);
+    }
+    Ok(spec)
+}
+
+/// Follows the links in the part of a path that exists; what lies below is made in the sandbox.
+fn follow_links(path: &Path) -> PathBuf {
+    for ancestor in path.ancestors() {
+        if let (Ok(real), Ok(rest)) = (ancestor.canonicalize(), path.strip_prefix(ancestor)) {
+            return if rest.as_os_str().is_empty() {
+                real
+            } else {
+                real.join(rest)
+            };
+        }
+    }
+    path.to_owned()
+}
+
+/// Starts the process, shows and keeps its output, and waits for its end.
+fn launch(server: &Server, spec: &SandboxSpec, purpose: &Purpose, log: &Path) -> Result<Ended, LocalError> {
+    let file = File::create(log).map_err(|source| IoFailure::new("make", log, source))?;
+    let log = Log::new(file);
+    let streams = Streams {
+        stdin: Stdio::null(),
+        stdout: Stdio::piped(),
+        stderr: Stdio::piped(),
+    };
+    let mut running = server.launcher.start(spec, streams)?;
+    let _pass_on = signals::pass_on_to(running.helper_pid());
+    let (stdout, stderr) = (running.take_stdout(), running.take_stderr());
+    // An installation talks about itself: only the task's own output is the program's output.
+    let shows_stdout = matches!(purpose, Purpose::Task(_));
+    std::thread::scope(|scope| {
+        if let Some(stream) = stdout {
+            let log = log.clone();
+            scope.spawn(move || {
+                let out: Box<dyn Write> = if shows_stdout {
+                    Box::new(std::io::stdout())
+                } else {
+                    Box::new(std::io::stderr())
+                };
+                log.follow(stream, out);
+            });
+        }
+        if let Some(stream) = stderr {
+            let log = log.clone();
+            scope.spawn(move || log.follow(stream, std::io::stderr()));
+        }
+        let layers = running.wait_started()?;
+        Ok(running.wait(layers)?)
+    })
+}

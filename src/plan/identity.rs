@@ -1,0 +1,194 @@
+//! Who runs what (RA). Root never runs content; other accounts than the default must be in the shared group;
+//! packages are installed as the default account.
+
+use super::{Identity, Mode, PlanError, Task};
+use crate::identity::{Account, AccountSpec, Accounts};
+use crate::settings::Settings;
+
+const SETTING: &str = "Applications.RunAs";
+const FIELD: &str = "spec.runAs";
+
+/// The accounts of a job's processes.
+#[derive(Debug)]
+pub(super) struct Identities {
+    /// Installs packages (RA4).
+    pub(super) default: Identity,
+    /// Runs the content.
+    pub(super) content: Identity,
+    /// What a reader should know.
+    pub(super) notes: Vec<String>,
+}
+
+pub(super) fn decide(task: &Task, settings: &Settings, accounts: &Accounts) -> Result<Identities, PlanError> {
+    let run_as = settings.applications.run_as.as_str();
+    let mut notes = Vec::new();
+    let default = default_account(task.mode, settings, accounts)?;
+    let own = own_account(task.mode, run_as, accounts).is_some();
+    if own && AccountSpec::parse(run_as) != Ok(AccountSpec::Name(default.name.clone())) {
+        notes.push(format!(
+            "runs as '{}', the account that asked for it, not as {SETTING} '{run_as}': only root can change accounts",
+            default.name
+        ));
+    }
+    let content = match &task.spec.run_as {
+        Some(asked) => content_account(asked, default, task.mode, settings, accounts)?,
+        None => default,
+    };
+    if content.uid != default.uid {
+        notes.push(format!(
+            "runs as '{}' ({FIELD}), not as {SETTING} '{}': only an administrator may ask for that",
+            content.name, default.name
+        ));
+    }
+    Ok(Identities {
+        default: identity(default),
+        content: identity(content),
+        notes,
+    })
+}
+
+/// The account of `Applications.RunAs` on this machine.
+pub(super) fn default(settings: &Settings, accounts: &Accounts) -> Result<Identity, PlanError> {
+    default_account(Mode::Local, settings, accounts).map(identity)
+}
+
+/// The account that a job or content item names on this machine.
+pub(super) fn content(asked: &str, settings: &Settings, accounts: &Accounts) -> Result<Identity, PlanError> {
+    let default = default_account(Mode::Local, settings, accounts)?;
+    content_account(asked, default, Mode::Local, settings, accounts).map(identity)
+}
+
+fn default_account<'a>(
+    mode: Mode,
+    settings: &Settings,
+    accounts: &'a Accounts,
+) -> Result<&'a Account, PlanError> {
+    let run_as = settings.applications.run_as.as_str();
+    match own_account(mode, run_as, accounts) {
+        Some(own) => not_root(own, "your account", &own.name),
+        None => find(accounts, SETTING, run_as),
+    }
+}
+
+/// The caller's own account, where it is the only one to be had (SB9), or, for a Pod that is only printed,
+/// where the configured one is not known here.
+fn own_account<'a>(mode: Mode, run_as: &str, accounts: &'a Accounts) -> Option<&'a Account> {
+    accounts
+        .ordinary_user
+        .as_ref()
+        .filter(|_| mode == Mode::Local || !accounts.accounts.contains_key(run_as))
+}
+
+fn content_account<'a>(
+    asked: &str,
+    default: &'a Account,
+    mode: Mode,
+    settings: &Settings,
+    accounts: &'a Accounts,
+) -> Result<&'a Account, PlanError> {
+    let found = find(accounts, FIELD, asked)?;
+    if found.uid == default.uid {
+        return Ok(default);
+    }
+    if mode == Mode::Local
+        && let Some(own) = &accounts.ordinary_user
+    {
+        return Err(PlanError::OtherAccount {
+            asked: asked.to_owned(),
+            own: own.name.clone(),
+        });
+    }
+    let (group, name) = shared_group(settings, default, accounts)?;
+    if found.groups.contains(&group) || found.gid == group {
+        return Ok(found);
+    }
+    Err(PlanError::NotInGroup {
+        account: found.name.clone(),
+        group: name,
+    })
+}
+
+/// The shared group, or the primary group of the default account in older files (RA3).
+fn shared_group(
+    settings: &Settings,
+    default: &Account,
+    accounts: &Accounts,
+) -> Result<(u32, String), PlanError> {
+    match &settings.applications.shared_run_as_unix_group {
+        Some(name) => accounts
+            .groups
+            .get(name)
+            .map(|gid| (*gid, format!("Applications.SharedRunAsUnixGroup '{name}'")))
+            .ok_or_else(|| PlanError::GroupMissing { group: name.clone() }),
+        None => Ok((
+            default.gid,
+            format!(
+                "group {}, the primary group of {SETTING} '{}'",
+                default.gid, default.name
+            ),
+        )),
+    }
+}
+
+fn find<'a>(accounts: &'a Accounts, setting: &'static str, value: &str) -> Result<&'a Account, PlanError> {
+    let root = |why| PlanError::Root {
+        setting,
+        value: value.to_owned(),
+        why,
+    };
+    match AccountSpec::parse(value) {
+        Err(source) => {
+            return Err(PlanError::AccountSpec {
+                setting,
+                value: value.to_owned(),
+                source,
+            });
+        }
+        Ok(AccountSpec::Uid(0)) => return Err(root("user id 0")),
+        Ok(AccountSpec::Name(name)) if name == "root" => return Err(root("by name")),
+        Ok(_) => {}
+    }
+    let account = accounts
+        .accounts
+        .get(value)
+        .ok_or_else(|| PlanError::AccountMissing {
+            setting,
+            value: value.to_owned(),
+        })?;
+    not_root(account, setting, value)
+}
+
+/// Refuses user id 0 and group id 0, also where another name hides them (RA1), and the kernel's "no id".
+fn not_root<'a>(account: &'a Account, setting: &'static str, value: &str) -> Result<&'a Account, PlanError> {
+    let why = if account.uid == 0 {
+        "user id 0"
+    } else if account.gid == 0 {
+        "primary group id 0"
+    } else if account.groups.contains(&0) {
+        "group id 0 among its groups"
+    } else if account.uid == u32::MAX || account.gid == u32::MAX {
+        "an id that the kernel reads as none"
+    } else {
+        return Ok(account);
+    };
+    Err(PlanError::Root {
+        setting,
+        value: value.to_owned(),
+        why,
+    })
+}
+
+fn identity(account: &Account) -> Identity {
+    // The primary group is among the groups whatever the table says: a file may deny access to it (RA6).
+    let mut groups = account.groups.clone();
+    groups.push(account.gid);
+    groups.sort_unstable();
+    groups.dedup();
+    Identity {
+        user: account.name.clone(),
+        uid: account.uid,
+        gid: account.gid,
+        groups,
+        home: account.home.clone(),
+    }
+}

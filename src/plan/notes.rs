@@ -1,0 +1,99 @@
+//! What a reader of a plan should know beside the plan: what was inferred, lowered, left out or already there.
+
+use super::identity::Identities;
+use super::process::Scope;
+use super::{HomePlan, Mode, ProcessPlan, install, limits};
+use crate::api::job::TaskKind;
+use crate::runtimes::LanguageName;
+
+pub(super) fn of(scope: &Scope<'_>, identities: &Identities, processes: &[ProcessPlan]) -> Vec<String> {
+    let mut notes = scope.task.facts.inferred.clone();
+    notes.extend(identities.notes.iter().cloned());
+    packages(scope, &mut notes);
+    if let Ok((_, lowered)) = limits::of_task(scope.task, &scope.settings.sandbox) {
+        notes.extend(lowered);
+    }
+    modes(scope, &mut notes);
+    if let Some(process) = processes.last() {
+        home(process, scope, &mut notes);
+    }
+    if processes.is_empty() {
+        notes.push("nothing is to be done: every package is installed already".to_owned());
+    } else if scope.work.task == TaskKind::Install && scope.task.spec.run_as.is_some() {
+        notes
+            .push("spec.runAs has no effect: packages are always installed as Applications.RunAs".to_owned());
+    }
+    notes
+}
+
+fn packages(scope: &Scope<'_>, notes: &mut Vec<String>) {
+    let external = &scope.settings.packages_external;
+    let locked = scope.task.facts.r.iter().flat_map(|lock| &lock.packages);
+    let taken: Vec<&str> = locked
+        .map(|package| package.name.as_str())
+        .filter(|name| external.iter().any(|other| other == name))
+        .collect();
+    if !taken.is_empty() {
+        notes.push(format!(
+            "not installed, as Packages.External names them: {}; R takes them from its own library",
+            taken.join(", ")
+        ));
+    }
+    for (language, name, present) in [
+        (LanguageName::R, "R", scope.task.facts.r.is_some()),
+        (LanguageName::Python, "Python", scope.task.facts.python.is_some()),
+    ] {
+        if present && !install::is_managed(scope.task, language) {
+            notes.push(format!("{name} packages are not installed: the manifest says so"));
+        }
+    }
+    if install::lacks_uv(scope.task, scope.settings) {
+        notes.push("pip installs the Python packages: uv was not found".to_owned());
+    }
+}
+
+fn modes(scope: &Scope<'_>, notes: &mut Vec<String>) {
+    match scope.task.mode {
+        Mode::Local => {
+            if !scope.task.spec.resources.requests.is_empty() {
+                notes.push("spec.resources.requests have no effect in local mode".to_owned());
+            }
+            if scope.task.spec.resources.limits.contains_key("ephemeral-storage") {
+                notes.push(
+                    "in local mode the limit of ephemeral-storage holds for each file, not for all"
+                        .to_owned(),
+                );
+            }
+        }
+        Mode::Pod => {
+            if !scope.settings.applications.supervisor.is_empty() {
+                notes.push(
+                    "Applications.Supervisor has no effect in Pod mode: each image names its own in runtimes.yaml"
+                        .to_owned(),
+                );
+            }
+        }
+    }
+}
+
+fn home(process: &ProcessPlan, scope: &Scope<'_>, notes: &mut Vec<String>) {
+    let user = &process.identity.user;
+    let hidden = process
+        .identity
+        .home
+        .as_ref()
+        .and_then(|home| process.masks.iter().find(|mask| home.starts_with(&mask.path)));
+    match (hidden, &process.home) {
+        (Some(mask), _) => notes.push(format!(
+            "the home of account '{user}' lies in {}, which is hidden; it has no home here",
+            mask.setting
+        )),
+        (None, HomePlan::AsIs) if process.identity.home.is_none() => notes.push(format!(
+            "account '{user}' has no home directory; HOME is its temporary directory"
+        )),
+        (None, HomePlan::Empty) if scope.task.mode == Mode::Local => {
+            notes.push(format!("account '{user}' has no home directory; /home is empty"));
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,192 @@
+//! Puts the decisions together into processes.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::home::{self, Home};
+use super::install::{self, Environments};
+use super::work::Work;
+use super::{
+    Identity, InputFile, Limits, Output, PlanError, ProcessPlan, Purpose, Task, TmpDir, command, env, limits,
+    masks, mounts, output, paths, supervisor,
+};
+use crate::api::job::TaskKind;
+use crate::names;
+use crate::runtimes::Choice;
+use crate::settings::Settings;
+
+/// Everything that the processes of one job have in common.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Scope<'a> {
+    pub(super) task: &'a Task,
+    pub(super) settings: &'a Settings,
+    pub(super) work: &'a Work,
+    pub(super) choice: &'a Choice,
+    pub(super) environments: &'a Environments,
+}
+
+/// Who one process is and where it lives.
+#[derive(Debug)]
+pub(super) struct Place<'a> {
+    pub(super) identity: &'a Identity,
+    pub(super) home: Home,
+    pub(super) tmp: TmpDir,
+    /// Whether the environments exist when the process starts: for content yes, for an installation no.
+    pub(super) environments_ready: bool,
+}
+
+/// What the process's temporary directory covers with `Sandbox.MaskTmp` (FS2).
+pub(super) const COVERED_BY_TMP: [&str; 2] = ["/tmp", "/var/tmp"];
+
+/// What only one kind of process has.
+struct Parts {
+    purpose: Purpose,
+    command: Vec<String>,
+    working_dir: &'static str,
+    mounts: Vec<super::Mount>,
+    inputs: Vec<InputFile>,
+    limits: Limits,
+    timeout_seconds: Option<u64>,
+    output: Output,
+}
+
+/// The installations that are still to be done, as the default account (RA4).
+pub(super) fn installs(scope: &Scope<'_>, identity: &Identity) -> Result<Vec<ProcessPlan>, PlanError> {
+    let mut processes = Vec::new();
+    if let Some(python) = scope
+        .environments
+        .python
+        .as_ref()
+        .filter(|python| !python.installed)
+    {
+        let parts = Parts {
+            purpose: Purpose::Install(python.key.clone()),
+            command: command::install_python(scope, python)?,
+            working_dir: names::MOUNT_APP,
+            mounts: mounts::of_python_install(scope.task, python),
+            inputs: Vec::new(),
+            limits: limits::of_settings(&scope.settings.sandbox),
+            timeout_seconds: None,
+            output: Output::Environment {
+                staging: paths::python_staging(scope.task, &python.version),
+                target: python.key.path.clone(),
+                packages: BTreeMap::new(),
+            },
+        };
+        processes.push(assemble(scope, identity, "-install-python", parts)?);
+    }
+    if let Some(library) = scope.environments.r.as_ref().filter(|library| !library.installed) {
+        let parts = Parts {
+            purpose: Purpose::Install(library.key.clone()),
+            command: command::install_r(scope)?,
+            working_dir: names::MOUNT_APP,
+            mounts: mounts::of_r_install(scope.task, library),
+            inputs: vec![install::r_packages(scope.task, library)],
+            limits: limits::of_settings(&scope.settings.sandbox),
+            timeout_seconds: None,
+            output: Output::Environment {
+                staging: paths::r_staging(scope.task, &library.version),
+                target: library.key.path.clone(),
+                packages: install::hashes(library),
+            },
+        };
+        processes.push(assemble(scope, identity, "-install-r", parts)?);
+    }
+    Ok(processes)
+}
+
+/// The content's own process; none where the task is only an installation.
+pub(super) fn task(scope: &Scope<'_>, identity: &Identity) -> Result<Option<ProcessPlan>, PlanError> {
+    let (limits, _) = limits::of_task(scope.task, &scope.settings.sandbox)?;
+    let timeout_seconds = limits::timeout(scope.task)?;
+    if scope.work.task == TaskKind::Install {
+        return Ok(None);
+    }
+    let inputs: Vec<InputFile> = parameters(scope).into_iter().collect();
+    let parts = Parts {
+        purpose: Purpose::Task(scope.work.task),
+        command: command::of_task(scope)?,
+        working_dir: match scope.work.task {
+            TaskKind::RenderSite => names::MOUNT_REPORT,
+            _ => names::MOUNT_APP,
+        },
+        mounts: mounts::of_task(scope.task, scope.work, scope.environments, !inputs.is_empty()),
+        inputs,
+        limits,
+        timeout_seconds,
+        output: output::of_task(scope),
+    };
+    assemble(scope, identity, "", parts).map(Some)
+}
+
+/// Text of a value for an input file. Maps are ordered, so the same value gives the same text.
+pub(super) fn json<T: Serialize>(value: &T) -> String {
+    serde_json::to_string_pretty(value).unwrap_or_default() + "\n"
+}
+
+fn parameters(scope: &Scope<'_>) -> Option<InputFile> {
+    let parameters = &scope.work.parameters;
+    (!parameters.is_empty()).then(|| InputFile {
+        name: command::PARAMETERS.to_owned(),
+        text: json(parameters),
+    })
+}
+
+fn assemble(
+    scope: &Scope<'_>,
+    identity: &Identity,
+    suffix: &str,
+    parts: Parts,
+) -> Result<ProcessPlan, PlanError> {
+    let masks = masks::of(scope)?;
+    let tmp = tmp(scope, suffix);
+    let installed = match &parts.purpose {
+        Purpose::Install(key) => Some(key.language),
+        Purpose::Task(_) => None,
+    };
+    let place = Place {
+        identity,
+        home: home::decide(scope.task.mode, scope.settings, identity, &masks, &tmp.target),
+        tmp,
+        environments_ready: installed.is_none(),
+    };
+    let env = match installed {
+        Some(language) => env::of_install(scope, &place, language),
+        None => env::of_task(scope, &place)?,
+    };
+    let supervisor = supervisor::words(scope)?;
+    Ok(ProcessPlan {
+        purpose: parts.purpose,
+        command: supervisor.iter().cloned().chain(parts.command).collect(),
+        supervisor_words: supervisor.len(),
+        working_dir: parts.working_dir.to_owned(),
+        identity: identity.clone(),
+        env,
+        mounts: parts.mounts,
+        inputs: parts.inputs,
+        masks,
+        tmp: place.tmp,
+        home: place.home.plan,
+        limits: parts.limits,
+        timeout_seconds: parts.timeout_seconds,
+        output: parts.output,
+    })
+}
+
+/// Each process has a temporary directory of its own (TD1); the job's key and the purpose name it.
+fn tmp(scope: &Scope<'_>, suffix: &str) -> TmpDir {
+    let directory: PathBuf = scope.settings.server.temp_dir.join(names::WORKSPACES);
+    let path = directory.join(format!("{}{suffix}", scope.task.job_key));
+    let mask_tmp = scope.settings.sandbox.mask_tmp;
+    TmpDir {
+        target: if mask_tmp {
+            COVERED_BY_TMP[0].to_owned()
+        } else {
+            path.to_string_lossy().into_owned()
+        },
+        path,
+        mask_tmp,
+    }
+}

@@ -1,8 +1,10 @@
 //! A launch to its reaped exit, side by side with bubblewrap, `unshare` and a bare spawn, in one run: every round
 //! launches each of them once, in turning order, so that a busy machine slows all of them alike.
 //!
-//! The last lines are `offhost/launch-vs-bwrap RATIO` and `offhost/launch-vs-unshare RATIO`: the medians over all rounds of
-//! our time divided by theirs.
+//! The last lines are `offhost/NAME RATIO`, the medians over all rounds of our time divided by theirs. `launch-vs-bwrap` is
+//! bubblewrap with the same namespaces, account and masks. `launch-vs-bwrap-session` is bubblewrap with a session of its own
+//! besides, which keeps content from typing into the launcher's terminal and which our sandbox always has: on a
+//! busy machine a new session waits for its turn, as it is a scheduling group of its own.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 use std::io;
@@ -45,9 +47,13 @@ fn run() -> Result<(), String> {
     let launcher =
         Launcher::at(Path::new(env!("CARGO_BIN_EXE_offhost-exec"))).map_err(|error| error.to_string())?;
     let spec = specification(&masked);
-    let contestants: [(&str, Launch<'_>); 4] = [
+    let contestants: [(&str, Launch<'_>); 5] = [
         ("offhost", Box::new(|| sandbox(&launcher, &spec))),
-        ("bwrap", Box::new(|| spawn(bubblewrap(&bwrap, &masked)))),
+        ("bwrap", Box::new(|| spawn(bubblewrap(&bwrap, &masked, &[])))),
+        (
+            "bwrap+session",
+            Box::new(|| spawn(bubblewrap(&bwrap, &masked, &["--new-session"]))),
+        ),
         ("unshare", Box::new(|| spawn(namespaces(&unshare)))),
         ("bare spawn", Box::new(|| spawn(Command::new(PROGRAM)))),
     ];
@@ -94,8 +100,9 @@ fn specification(masked: &[PathBuf]) -> SandboxSpec {
 }
 
 /// The same namespaces, account and masks, as bubblewrap's own options say them.
-fn bubblewrap(program: &Path, masked: &[PathBuf]) -> Command {
+fn bubblewrap(program: &Path, masked: &[PathBuf], besides: &[&str]) -> Command {
     let mut command = Command::new(program);
+    command.args(besides);
     command.args([
         "--bind",
         "/",
@@ -179,13 +186,17 @@ fn measure(contestants: &[(&str, Launch<'_>)]) -> Result<Vec<Vec<Duration>>, Str
 
 fn report(contestants: &[(&str, Launch<'_>)], rounds: &[Vec<Duration>]) {
     println!("{ROUNDS} rounds, {MASKS} masks, milliseconds");
-    println!("{:12} {:>8} {:>8} {:>8}", "", "min", "median", "p95");
+    println!("{:14} {:>8} {:>8} {:>8}", "", "min", "median", "p95");
     for (index, (name, _)) in contestants.iter().enumerate() {
         let times = sorted(rounds.iter().map(|round| round[index].as_secs_f64() * 1000.0));
         let at = |share: usize| times[(times.len() - 1) * share / 100];
-        println!("{name:12} {:8.2} {:8.2} {:8.2}", at(0), at(50), at(95));
+        println!("{name:14} {:8.2} {:8.2} {:8.2}", at(0), at(50), at(95));
     }
-    for (index, name) in [(1, "launch-vs-bwrap"), (2, "launch-vs-unshare")] {
+    for (index, name) in [
+        (2, "launch-vs-bwrap-session"),
+        (1, "launch-vs-bwrap"),
+        (3, "launch-vs-unshare"),
+    ] {
         let ratios = sorted(
             rounds
                 .iter()

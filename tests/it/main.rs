@@ -14,5 +14,6 @@ mod plan_properties;
 mod plan_rules;
 mod renders;
 mod repository;
+mod sandbox;
 mod settings_docs;
 mod support;

@@ -51,6 +51,12 @@ impl IoFailure {
         (no_blocks || no_inodes).then(|| Self::new("write in", directory, Errno::NOSPC))
     }
 
+    /// Whether space or quota is used up.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        matches!(errno(&self.source), Some(Errno::NOSPC | Errno::DQUOT))
+    }
+
     /// Whether space, quota or a read-only mount is the cause: nothing is wrong with the content itself.
     #[must_use]
     pub fn is_storage(&self) -> bool {

@@ -123,7 +123,7 @@ impl LocalError {
             Self::NoSandbox(_) | Self::Launch(_) => Reason::SandboxUnavailable,
             Self::Supervisor(_) => Reason::SupervisorRefused,
             Self::DataDir(_) | Self::Io(_) => Reason::DataUnavailable,
-            Self::TempDir(TempDirError::Write(_)) => Reason::DataUnavailable,
+            Self::TempDir(TempDirError::Write(failure)) if failure.is_full() => Reason::DataUnavailable,
             Self::Archive(error) if error.is_storage() => Reason::DataUnavailable,
             Self::Copy(error) | Self::Store(StoreError::Copy(error)) => of_copy(error),
             Self::Store(StoreError::Io(_) | StoreError::Record { .. }) => Reason::DataUnavailable,

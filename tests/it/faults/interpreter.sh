@@ -26,7 +26,7 @@ while [ $# -gt 0 ]; do
     shift
 done
 
-pause() { sleep 0.02; }
+pause() { sleep 0.01; }
 lines() { yes "$1" | head -n 400; }
 # Tells the test that this place is reached, and waits until it may go on.
 meet() {

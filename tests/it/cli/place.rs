@@ -168,6 +168,16 @@ impl Place {
         tree(&self.path("data"))
     }
 
+    /// Runs what must be refused when its process is about to start: its job is recorded, and nothing has run. Gives
+    /// what was said.
+    #[track_caller]
+    pub(super) fn refused_late(&self, mut call: Call, code: i32, words: &[&str]) -> String {
+        let outcome = call.go();
+        outcome.refused(code, words);
+        assert!(!self.has_run(), "content has run\n{outcome:?}");
+        outcome.stderr
+    }
+
     /// Runs what must be refused: one sentence with these words, this exit code, nothing started, nothing changed.
     #[track_caller]
     pub(super) fn refused(&self, mut call: Call, code: i32, words: &[&str]) -> Outcome {

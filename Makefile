@@ -11,9 +11,8 @@ help: ## Shows this list.
 setup: ## Installs what content and the tests need: interpreters, pandoc, the account.
 	scripts/setup
 
-demo: setup ## Runs a notebook, a report, a site and a script in the sandbox, and shows the results.
-	cargo build --release --bins
-	OFFHOST_PROFILE=release scripts/demo
+demo: ## Sets the machine up, builds, runs a notebook, a report, a site and a script, and shows the results.
+	scripts/demo
 
 test: setup ## Every test, those that need root, the network or Go included.
 	scripts/ci-test

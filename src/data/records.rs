@@ -59,7 +59,7 @@ pub enum StoreError {
 pub struct ContentRecord {
     /// Name for people.
     pub name: String,
-    /// Path it was first deployed from.
+    /// Path it was last deployed from.
     pub source: PathBuf,
     /// When it was first deployed.
     pub created: Timestamp,

@@ -82,6 +82,7 @@ impl<'a> Store<'a> {
         if let Some(record) = latest.and_then(|latest| self.bundle_record(content, latest).ok())
             && record.digest == digest
         {
+            self.ensure_record(deploy)?;
             return Ok(Deployed { record, reused: true });
         }
         self.ensure_record(deploy)?;
@@ -108,16 +109,19 @@ impl<'a> Store<'a> {
         })
     }
 
+    /// The record follows the content item to where it is deployed from: what is deployed under its name was meant for it.
     fn ensure_record(&self, deploy: &Deploy<'_>) -> Result<(), StoreError> {
         let path = self.data.path(layout::content_record(deploy.content));
-        if path.exists() {
-            return Ok(());
-        }
-        let record = ContentRecord {
-            name: deploy.name.to_owned(),
-            source: deploy.source.to_owned(),
-            created: deploy.now,
-            defaults: ContentDefaults::default(),
+        let source = deploy.source.to_owned();
+        let record = match read_json::<ContentRecord>(&path)? {
+            Some(known) if known.source == source => return Ok(()),
+            Some(known) => ContentRecord { source, ..known },
+            None => ContentRecord {
+                name: deploy.name.to_owned(),
+                source,
+                created: deploy.now,
+                defaults: ContentDefaults::default(),
+            },
         };
         write_json(&path, &record)
     }

@@ -67,7 +67,7 @@ pub enum LocalError {
     Name(#[from] NameError),
     /// A content item of that name came from somewhere else.
     #[error(
-        "content item '{content}' was first deployed from {known}; name another with --content, or the same to replace it"
+        "content item '{content}' was deployed from {known}; to replace it, give --content {content}, and to keep it, another name"
     )]
     OtherSource {
         /// The content item.

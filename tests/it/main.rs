@@ -1,4 +1,5 @@
 //! The one integration test binary.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 mod architecture;
 mod bundles;
@@ -11,6 +12,8 @@ mod plan_fixture;
 mod plan_golden;
 mod plan_properties;
 mod plan_rules;
+mod renders;
 mod repository;
+mod sandbox;
 mod settings_docs;
 mod support;

@@ -38,7 +38,7 @@ impl Person {
 
     pub(super) fn offhost(&self, words: &[&str]) -> Call {
         let mut call = Call::new(self.place.path("bin/offhost"))
-            .as_user(NOBODY, NOBODY)
+            .under(NOBODY, NOBODY)
             .env("HOME", &self.place.text("home"))
             .env("OFFHOST_QUARTO_EXECUTABLE", &self.place.text("bin/quarto"));
         call.arguments(words);

@@ -278,7 +278,7 @@ impl Call {
     }
 
     /// Runs as this user and group, with no other group.
-    pub(super) fn as_user(mut self, uid: u32, gid: u32) -> Self {
+    pub(super) fn under(mut self, uid: u32, gid: u32) -> Self {
         self.user = Some((uid, gid));
         self
     }
@@ -371,9 +371,6 @@ impl Outcome {
     /// belong to the sentence, such as those of a list, are indented.
     #[track_caller]
     pub(super) fn refused(&self, code: i32, words: &[&str]) -> &Self {
-        if std::env::var_os("OFFHOST_TEST_SHOW").is_some() {
-            eprintln!("[{code}] {}", self.stderr);
-        }
         assert_eq!(self.code, Some(code), "{self:?}");
         assert_eq!(self.stdout, "", "{self:?}");
         let sentences: Vec<&str> = self

@@ -60,6 +60,21 @@ fn the_same_content_is_the_same_bundle() {
     assert_eq!(mode & 0o777, 0o644, "every account of a job can read it");
 }
 
+/// Who deploys from elsewhere under the same name goes on from there.
+#[test]
+fn a_content_item_follows_its_source() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = new_data(dir.path());
+    let (here, there) = (dir.path().join("here"), dir.path().join("there"));
+    for tree in [&here, &there] {
+        files(tree, &[("app.R", "1")]);
+        let deployed = deploy(&data, tree, true).record;
+        assert_eq!(deployed.bundle, 1);
+        let record = Store::new(&data).content(&content()).unwrap();
+        assert_eq!(&record.source, tree);
+    }
+}
+
 /// Proves: AP2 (L)
 #[test]
 fn a_killed_deployment_leaves_nothing_but_a_staging_directory() {

@@ -94,7 +94,7 @@ pub fn examine(loaded: &Loaded) -> Vec<Check> {
             .map(|problem| Check::fail("setting", problem)),
     );
     checks.push(data_dir(loaded));
-    checks.push(temp_dir(settings));
+    checks.push(temp_dir(loaded));
     let (check, account) = account(settings);
     checks.push(check);
     checks.push(shared_group(settings));
@@ -145,9 +145,14 @@ fn data_dir(loaded: &Loaded) -> Check {
     }
 }
 
-fn temp_dir(settings: &Settings) -> Check {
-    let path = &settings.server.temp_dir;
-    match tempdir::check(path, !rustix::process::geteuid().is_root()) {
+fn temp_dir(loaded: &Loaded) -> Check {
+    let path = &loaded.settings.server.temp_dir;
+    let made = if loaded.temp_dir_is_personal {
+        tempdir::make_personal(path)
+    } else {
+        Ok(())
+    };
+    match made.and_then(|()| tempdir::check(path, !rustix::process::geteuid().is_root())) {
         Ok(()) => Check::pass(
             "temporary files",
             format!("{} (programs can be executed)", path.display()),

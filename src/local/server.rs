@@ -46,6 +46,9 @@ impl Server {
             return Err(LocalError::Paths(problems));
         }
         let data = open_data(&loaded)?;
+        if loaded.temp_dir_is_personal {
+            tempdir::make_personal(&loaded.settings.server.temp_dir)?;
+        }
         let settings = loaded.settings;
         let accounts = gather_accounts(&settings, None)?;
         let run_as = plan::default_identity(&settings, &accounts)?;

@@ -1,7 +1,7 @@
 //! What is checked of `Server.TempDir` before anything runs (TD3).
 
 use std::io::Write;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -39,6 +39,14 @@ pub enum TempDirError {
         /// The closed directory.
         parent: PathBuf,
     },
+    /// An ordinary user's own directory is somebody else's.
+    #[error(
+        "Server.TempDir {path} is not your own directory, or others may write in it; remove it, or set another"
+    )]
+    Foreign {
+        /// The directory.
+        path: PathBuf,
+    },
     /// Programs in it can not be executed.
     #[error(
         "Server.TempDir {path} does not let programs be executed (mounted noexec), which packages need; remount it with exec or set another"
@@ -47,6 +55,30 @@ pub enum TempDirError {
         /// The directory.
         path: PathBuf,
     },
+}
+
+/// Makes an ordinary user's own temporary directory where it is missing (SB9). In `/tmp` anybody can have made it first.
+///
+/// # Errors
+/// It can not be made, or is not theirs alone.
+pub fn make_personal(path: &Path) -> Result<(), TempDirError> {
+    let read = |source| TempDirError::Read {
+        path: path.to_owned(),
+        source,
+    };
+    match std::fs::DirBuilder::new().mode(0o700).create(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            let found = std::fs::symlink_metadata(path).map_err(read)?;
+            let own = found.uid() == rustix::process::geteuid().as_raw();
+            if !found.is_dir() || !own || found.mode() & 0o022 != 0 {
+                return Err(TempDirError::Foreign {
+                    path: path.to_owned(),
+                });
+            }
+            Ok(())
+        }
+        done => done.map_err(read),
+    }
 }
 
 /// Checks that any account can reach, read and write the directory, and that programs in it can be executed.
@@ -152,5 +184,20 @@ mod tests {
             check(&dir.path().join("none"), false),
             Err(TempDirError::Read { .. })
         ));
+    }
+
+    /// Proves: SB9 (L)
+    #[test]
+    fn an_ordinary_user_has_a_directory_of_their_own() {
+        let dir = tempfile::tempdir().unwrap();
+        let own = dir.path().join("offhost-ada");
+        make_personal(&own).unwrap();
+        make_personal(&own).unwrap();
+        assert_eq!(std::fs::metadata(&own).unwrap().mode() & 0o777, 0o700);
+        std::fs::set_permissions(&own, std::fs::Permissions::from_mode(0o777)).unwrap();
+        assert!(matches!(make_personal(&own), Err(TempDirError::Foreign { .. })));
+        let link = dir.path().join("link");
+        std::os::unix::fs::symlink(dir.path(), &link).unwrap();
+        assert!(matches!(make_personal(&link), Err(TempDirError::Foreign { .. })));
     }
 }

@@ -179,7 +179,7 @@ mod tests {
             check(&inner, false),
             Err(TempDirError::Unreachable { .. })
         ));
-        std::fs::create_dir(dir.path().join(WORKSPACES)).unwrap();
+        std::fs::create_dir_all(dir.path().join(WORKSPACES)).unwrap();
         mode(0o1777);
         assert!(check(dir.path(), false).is_ok());
         let open = std::fs::Permissions::from_mode(0o777);

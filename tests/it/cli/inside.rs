@@ -164,6 +164,69 @@ fn r_content_has_its_active_configuration() {
     assert_eq!(active(run(&place, "env", with_r)).as_deref(), Some("production"));
 }
 
+/// Proves: RA4 (L), SV3 (L), EN5 (L), PK10 (L)
+#[test]
+fn packages_are_installed_as_the_default_account_under_the_supervisor() {
+    if !needs("OFFHOST_TEST_ROOT", ROOT) {
+        return;
+    }
+    let mut place = Place::new();
+    place.seed();
+    place.program(
+        "bin/R",
+        "#!/bin/sh\ncase \" $* \" in *\" --packages \"*) ;; *) echo 'R version 4.4.1 (2024-06-14)'; exit ;; esac\n\
+         echo \"installs: $(id -un) ${R_CONFIG_ACTIVE-unset} ${OWN-unset} $(ls -d ~/x /opt/rstudio-connect/mnt/report 2>&1 | grep -c cannot)\" >&2\nexit 3\n",
+    );
+    let supervisor = place.program(
+        "bin/supervisor",
+        "#!/bin/sh\necho \"supervised: $(id -un)\" >&2\nexec \"$@\"\n",
+    );
+    place.configure(&format!(
+        "[Applications]\nRunAs = run\nSupervisor = {}\n[R]\nExecutable = {}\n[RPackageRepository \"CRAN\"]\nURL = file://{}",
+        supervisor.display(),
+        place.text("bin/R"),
+        place.text("work")
+    ));
+    let report = crate::repository::root().join("tests/fixtures/bundles/rmd-report");
+    let job = place.job(
+        "report",
+        &format!(
+            "content: report\nbundle: {{path: {}}}\nrunAs: ana\nenv: [{{name: OWN, value: x}}]",
+            report.display()
+        ),
+    );
+    let passwd = "root:x:0:0::/root:/bin/sh\nrun:x:61000:61000::/:/bin/sh\nana:x:61003:61000::/:/bin/sh\n";
+    let call = place
+        .offhost(["run".as_ref(), job.as_os_str()])
+        .env("R_CONFIG_ACTIVE", "of-the-server");
+    let outcome = with_accounts(&place, call, passwd, "root:x:0:\nrun:x:61000:\n").go();
+    assert_eq!(
+        (outcome.code, outcome.stdout.as_str()),
+        (Some(3), ""),
+        "{outcome:?}"
+    );
+    for words in [
+        "\nsupervised: run\n",
+        "\ninstalls: run unset unset 2\n",
+        "packages could not be installed: the installation ended with exit code 3; its output is in ",
+    ] {
+        assert!(outcome.stderr.contains(words), "{words:?} is not in {outcome:?}");
+    }
+    let (_, log) = outcome
+        .stderr
+        .trim_end()
+        .rsplit_once("its output is in ")
+        .unwrap();
+    assert!(
+        fs::read_to_string(log).unwrap().contains("installs: run"),
+        "{log}"
+    );
+    assert!(
+        !place.path("data/reports/v2/report/default/1").exists(),
+        "an unfinished result is gone"
+    );
+}
+
 /// Proves: FS1 (L), FS4 (L), PW1 (L), RD1 (L)
 #[test]
 fn a_process_sees_its_own_directories_and_nothing_else_of_the_server() {

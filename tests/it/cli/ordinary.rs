@@ -192,3 +192,31 @@ fn the_systems_temporary_files_are_left_to_their_owner() {
     );
     assert!(!person.place.has_run());
 }
+
+/// Proves: SB9 (L), FS5 (L), TD1 (L)
+#[test]
+fn a_home_that_covers_the_others_still_has_its_temporary_directory() {
+    if !needs("OFFHOST_TEST_ROOT", ROOT) {
+        return;
+    }
+    let person = Person::new();
+    let line = "echo $HOME; echo x >$TMPDIR/x && ls $TMPDIR; ls -A /home | grep -v '^\\.'; ls -A /home/.local/share/offhost | wc -l";
+    let job = person.place.shell_job(line, "");
+    let home = person.place.text("home");
+    let passwd = format!("root:x:0:0::/root:/bin/sh\nada:x:{NOBODY}:{NOBODY}::/home/ada:/bin/sh\n");
+    let call = person
+        .offhost(&["run", job.to_str().unwrap()])
+        .env("HOME", "/home/ada")
+        .env("OFFHOST_APPLICATIONS_HOMEMOUNTING", "true");
+    let outcome = with_accounts(&person.place, call, &passwd, "root:x:0:\n")
+        .after(&format!(
+            "mount -t tmpfs tmpfs /home\nmkdir /home/ada /home/ben\nmount --bind {home} /home/ada\ntouch /home/ada/own\nchown {NOBODY} /home/ada/own"
+        ))
+        .go();
+    assert_eq!(outcome.succeeded().stdout, "/home\nx\nown\n0\n", "{outcome:?}");
+    assert!(tree(&person.home(".cache/offhost/connect-workspaces")).is_empty());
+    assert!(
+        !person.home("ada").exists(),
+        "nothing is left in the home\n{outcome:?}"
+    );
+}

@@ -5,16 +5,28 @@ options(HTTPUserAgent = sprintf("R/%s R (%s)", getRversion(), paste(getRversion(
 index_of <- local({
   read <- list()
   function(url) {
-    if (is.null(read[[url]])) {
-      # No filters: the version that is locked may not be the newest, or be meant for another R.
-      read[[url]] <<- tryCatch(
-        suppressWarnings(utils::available.packages(utils::contrib.url(url, "source"), filters = list())),
-        error = function(e) matrix(character(), 0, 3, dimnames = list(NULL, c("Package", "Version", "Repository")))
-      )
-    }
+    if (is.null(read[[url]])) read[[url]] <<- read_index(utils::contrib.url(url, "source"))
     read[[url]]
   }
 })
+
+# A repository without an index that can be read has no packages listed; `unreadable` tells it from an empty one.
+read_index <- function(address) {
+  unreadable <- FALSE
+  none <- matrix(character(), 0, 3, dimnames = list(NULL, c("Package", "Version", "Repository")))
+  # No filters: the version that is locked may not be the newest, or be meant for another R.
+  index <- tryCatch(
+    withCallingHandlers(utils::available.packages(address, filters = list()), warning = function(w) {
+      if (grepl("unable to access index", conditionMessage(w), fixed = TRUE)) unreadable <<- TRUE
+      invokeRestart("muffleWarning")
+    }),
+    error = function(e) {
+      unreadable <<- TRUE
+      none
+    }
+  )
+  structure(index, unreadable = unreadable)
+}
 
 # Versions of `name` that the index of `url` lists.
 versions_at <- function(name, url) {
@@ -74,8 +86,10 @@ find_package <- function(package, repositories) {
   }
   tried <- vapply(seq_along(repositories), function(at) {
     there <- versions_at(package$Package, repositories[at])
-    sprintf("%s (%s) has %s", names(repositories)[at], repositories[at],
-            if (length(there)) paste(there, collapse = ", ") else "no version of it")
+    sprintf("%s (%s) %s", names(repositories)[at], repositories[at],
+            if (length(there)) paste("has", paste(there, collapse = ", "))
+            else if (isTRUE(attr(index_of(repositories[at]), "unreadable"))) "has no index that can be read"
+            else "has no version of it")
   }, "")
   locked <- if (nzchar(package$Repository)) sprintf(" (locked from %s)", package$Repository) else ""
   fail("package '%s' %s%s is in no repository: %s; add it to one, or lock a version that is there.",

@@ -118,17 +118,7 @@ fn prepare<'a>(
             // Nothing is deployed that could not be used: what is in force stays in force.
             let facts = deploy::facts(&opened.tree, &request.spec)?;
             let content = deploy::content_id(&request.spec, &opened.source)?;
-            // New content has no defaults yet.
-            let content_image =
-                deploy::take_defaults(&store, &content, &mut request.spec).unwrap_or_default();
-            let ids = Ids {
-                content: content.to_string(),
-                bundle: "1".to_owned(),
-                job_key: "JOB".to_owned(),
-                rendering: "1".to_owned(),
-                content_image,
-            };
-            plan_of(server, &request.spec, facts, ids)?;
+            refuse_early(server, &store, &content, request.spec.clone(), facts)?;
             let bundle = deploy::deploy(&server.data, &content, request.spec.content.is_some(), &opened)?;
             (content, bundle)
         }
@@ -152,6 +142,26 @@ fn prepare<'a>(
         content_image,
         _in_use: in_use,
     })
+}
+
+/// Plans a job whose bundle is not deployed yet, with stand-ins for what only a deployed one has.
+fn refuse_early(
+    server: &Server,
+    store: &Store<'_>,
+    content: &ContentId,
+    mut spec: ContentJobSpec,
+    facts: BundleFacts,
+) -> Result<(), LocalError> {
+    // What was never deployed has no defaults.
+    let content_image = deploy::take_defaults(store, content, &mut spec).unwrap_or_default();
+    let ids = Ids {
+        content: content.to_string(),
+        bundle: "1".to_owned(),
+        job_key: "JOB".to_owned(),
+        rendering: "1".to_owned(),
+        content_image,
+    };
+    plan_of(server, &spec, facts, ids).map(|_| ())
 }
 
 /// The bundle that a request names by content item and number.

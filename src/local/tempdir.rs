@@ -1,7 +1,7 @@
 //! What is checked of `Server.TempDir` before anything runs (TD3).
 
 use std::io::Write;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -9,6 +9,7 @@ use rustix::fs::StatVfsMountFlags;
 
 use super::scratch::Scratch;
 use crate::data::IoFailure;
+use crate::names::WORKSPACES;
 
 /// `Server.TempDir` can not be used.
 #[derive(Debug, thiserror::Error)]
@@ -44,6 +45,14 @@ pub enum TempDirError {
         path: PathBuf,
         /// The closed directory.
         parent: PathBuf,
+    },
+    /// `connect-workspaces` is somebody else's, or a trap.
+    #[error(
+        "Server.TempDir {path} has a {WORKSPACES} that another account owns or can write in; remove that or set another directory"
+    )]
+    Taken {
+        /// The directory.
+        path: PathBuf,
     },
     /// Programs in it can not be executed.
     #[error(
@@ -83,7 +92,22 @@ pub fn check(path: &Path, ordinary_user: bool) -> Result<(), TempDirError> {
             }
         }
     }
+    check_workspaces(path, &real)?;
     check_exec(path, &real)
+}
+
+/// In a directory for everybody anybody can have made it first.
+fn check_workspaces(path: &Path, real: &Path) -> Result<(), TempDirError> {
+    let Ok(metadata) = std::fs::symlink_metadata(real.join(WORKSPACES)) else {
+        return Ok(());
+    };
+    let own = metadata.uid() == rustix::process::geteuid().as_raw() && metadata.mode() & 0o022 == 0;
+    if metadata.is_dir() && own {
+        return Ok(());
+    }
+    Err(TempDirError::Taken {
+        path: path.to_owned(),
+    })
 }
 
 /// The mount's own word first; then a real program, because some security policies say nothing beforehand.
@@ -155,6 +179,16 @@ mod tests {
             check(&inner, false),
             Err(TempDirError::Unreachable { .. })
         ));
+        std::fs::create_dir_all(dir.path().join(WORKSPACES)).unwrap();
+        mode(0o1777);
+        assert!(check(dir.path(), false).is_ok());
+        let open = std::fs::Permissions::from_mode(0o777);
+        std::fs::set_permissions(dir.path().join(WORKSPACES), open).unwrap();
+        let said = check(dir.path(), false).unwrap_err().to_string();
+        assert!(
+            said.contains("connect-workspaces") && said.contains("remove that"),
+            "{said}"
+        );
         assert!(matches!(
             check(&dir.path().join("none"), false),
             Err(TempDirError::Read { .. })

@@ -70,7 +70,9 @@ pub fn check_paths(loaded: &Loaded) -> Vec<PathProblem> {
     if !loaded.data_dir_is_personal || settings.server.data_dir.exists() {
         checks.one("Server", "DataDir", &settings.server.data_dir, Wanted::Directory);
     }
-    checks.one("Server", "TempDir", &settings.server.temp_dir, Wanted::Directory);
+    if !loaded.temp_dir_is_personal || settings.server.temp_dir.exists() {
+        checks.one("Server", "TempDir", &settings.server.temp_dir, Wanted::Directory);
+    }
     checks.many(
         "Server",
         "RVersion",

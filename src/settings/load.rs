@@ -45,6 +45,8 @@ pub struct Loaded {
     pub config_file: Option<PathBuf>,
     /// Whether the data directory is an ordinary user's own, which is made when it is first needed (SB9).
     pub data_dir_is_personal: bool,
+    /// The same of the directory for temporary files: `/tmp/connect-workspaces` can be only one account's.
+    pub temp_dir_is_personal: bool,
 }
 
 /// Reads `rstudio-connect.gcfg` and the environment (CN1).
@@ -67,13 +69,15 @@ pub fn load_values(product: Product, options: &LoadOptions) -> Result<Resolved, 
 fn load_from(options: &LoadOptions, usual: &Path) -> Result<Loaded, SettingsError> {
     let source = read(Product::Connect, options, usual)?;
     let settings = build(&source.resolved, source.config_file.as_deref())?;
-    let data_dir_default = source.resolved.one("Server", "DataDir").origin == Origin::Default;
+    let is_default = |key| source.resolved.one("Server", key).origin == Origin::Default;
+    let (data_dir_default, temp_dir_default) = (is_default("DataDir"), is_default("TempDir"));
     Ok(Loaded {
         settings,
         provenance: source.resolved.provenance(),
         notes: source.resolved.notes,
         config_file: source.config_file,
         data_dir_is_personal: source.personal && data_dir_default,
+        temp_dir_is_personal: source.personal && temp_dir_default,
     })
 }
 
@@ -146,6 +150,10 @@ fn defaults(env: &BTreeMap<String, String>, personal: Option<&OrdinaryUser>) -> 
     }
     if let Some(user) = personal {
         let data_dir = user.home.join(".local/share/offhost").display().to_string();
+        let temp_dir = user.home.join(".cache/offhost").display().to_string();
+        defaults
+            .entry(("Server", "TempDir"))
+            .or_insert((temp_dir, Origin::Default));
         let values = [
             (("Server", "DataDir"), data_dir),
             (("Applications", "RunAs"), user.name.clone()),

@@ -108,11 +108,13 @@ class InstallR(StarterTest):
 
     # Proves: PK1 (L)
     def test_a_version_that_is_nowhere_names_the_repositories_and_what_they_have(self):
-        other = self.directory("empty")
-        outcome = self.install(("offa", "3.0", "", {"Repository": "https://packages.example.com"}),
-                               repositories=[f"LOCAL={self.url}", f"OTHER=file://{other}"])
+        gone = self.directory("gone")
+        urls = [f"LOCAL={self.url}", f"GONE=file://{gone}"]
+        outcome = self.install(("offa", "3.0", "", {"Repository": "https://packages.example.com"}), repositories=urls)
         self.assert_refused(outcome, "'offa' 3.0", "locked from https://packages.example.com",
-                            f"LOCAL ({self.url}) has 1.0", f"OTHER (file://{other}) has no version of it")
+                            f"LOCAL ({self.url}) has 1.0", f"GONE (file://{gone}) has no index that can be read")
+        outcome = self.install(("offnone", "1.0", ""), repositories=urls)
+        self.assert_refused(outcome, f"LOCAL ({self.url}) has no version of it")
         self.assert_refused(self.install(("offa", "1.0", ""), repositories=[]), "no R package repository is configured")
 
     # Proves: PK1 (L)

@@ -360,7 +360,7 @@ fn a_process_has_no_rights_and_its_end_is_reported_as_it_was() {
         assert!(outcome.stderr.contains("its output is in "), "{outcome:?}");
     }
     let slow = run(&place, "sleep 60", "timeoutSeconds: 1\n").go();
-    slow.refused(124, &["its time was over", "spec.timeoutSeconds"]);
+    slow.refused(124, &["time of 1 s was over", "spec.timeoutSeconds"]);
     let bytes = run(&place, "printf '\\001\\377\\n'; printf 'no end' >&2", "")
         .command()
         .output()

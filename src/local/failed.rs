@@ -57,7 +57,7 @@ impl fmt::Display for Failed {
                 let seconds = self.timeout.unwrap_or_default();
                 write!(
                     f,
-                    "was ended when its time was over, after {seconds} s (raise spec.timeoutSeconds)"
+                    "was ended when its time of {seconds} s was over (raise spec.timeoutSeconds)"
                 )?;
             }
             (Some(EndCause::Memory), ..) => {
@@ -115,9 +115,7 @@ mod tests {
     fn a_limit_is_told_with_its_value_and_a_signal_with_its_number() {
         let said = |failed: Failed| failed.to_string();
         assert!(said(failed(None, Some(9), Some(EndCause::Memory))).contains("its limit of 64 MiB (raise"));
-        assert!(
-            said(failed(Some(1), None, Some(EndCause::Timeout))).contains("its time was over, after 5 s")
-        );
+        assert!(said(failed(Some(1), None, Some(EndCause::Timeout))).contains("its time of 5 s was over"));
         assert_eq!(
             said(failed(None, Some(15), None)),
             "was ended by signal 15; its output is in /log"

@@ -105,7 +105,7 @@ fn a_job_that_takes_too_long_is_ended_with_everything_it_started() {
     let (done, record) = run(&place, "slow", script, "timeoutSeconds: 1");
     assert_eq!(done.code, 124, "{}", done.stderr);
     assert!(
-        done.error().contains("its time was over, after 1 s"),
+        done.error().contains("its time of 1 s was over"),
         "{}",
         done.stderr
     );

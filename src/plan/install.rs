@@ -1,5 +1,6 @@
 //! The environments that a job's content needs, and whether they have to be installed first (PK1, PK2).
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -205,7 +206,7 @@ pub(super) fn r_packages(task: &Task, library: &RLibrary) -> InputFile {
         if let Some(repository) = &package.repository {
             let _ = writeln!(text, "Repository: {}", one_line(repository));
         }
-        let requires: Vec<String> = package.requires.iter().map(|name| one_line(name)).collect();
+        let requires: Vec<Cow<'_, str>> = package.requires.iter().map(|name| one_line(name)).collect();
         let _ = write!(
             text,
             "Hash: {}\nRequires: {}\nCached: {}\n",
@@ -229,8 +230,11 @@ pub(super) fn hashes(library: &RLibrary) -> BTreeMap<String, String> {
 }
 
 /// Text of a lock file in a field of its own: a line break in it must not begin another field.
-fn one_line(text: &str) -> String {
-    text.replace(char::is_control, " ")
+fn one_line(text: &str) -> Cow<'_, str> {
+    if !text.contains(char::is_control) {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned(text.replace(char::is_control, " "))
 }
 
 /// Whether the content asks for `uv` and does not get it.

@@ -116,9 +116,9 @@ impl<'a> Lock<'a> {
                 let hash = number
                     .and_then(|number| hashes[number].as_deref())
                     .unwrap_or("external");
-                format!("{need}={hash}")
+                [need.as_str(), "=", hash]
             });
-        own(self.packages[index], origin).fields(needed).hex()
+        own(self.packages[index], origin).fields_of_pieces(needed).hex()
     }
 
     /// Lock files of working libraries have no cycles. A broken one gets a hash over all it can reach.

@@ -13,7 +13,7 @@ use crate::text::suggestion;
 pub enum JobFileError {
     /// Two jobs in one file.
     #[error(
-        "{file}: line {line}: a second document begins here, and a job file holds one job; put it in a file of its own"
+        "{file}:{line}: a second document begins here, and a job file holds one job; put it in a file of its own"
     )]
     TwoDocuments {
         /// The file.
@@ -105,16 +105,15 @@ pub fn parse_job(text: &str, file: &str) -> Result<ContentJob, JobFileError> {
 
 fn read<T: for<'de> Deserialize<'de>>(text: &str, file: &str) -> Result<T, JobFileError> {
     use serde_saphyr::Error;
-    let syntax = |message| JobFileError::Syntax {
-        file: file.to_owned(),
-        message,
-    };
     let unknown = |what: &str, given: &str, expected: &[&'static str], line: u64| {
         let suggestion = suggestion(given, expected.iter().copied());
-        syntax(format!(
-            "line {line}: unknown {what} '{given}'; known are {}{suggestion}",
-            expected.join(", ")
-        ))
+        JobFileError::Syntax {
+            file: format!("{file}:{line}"),
+            message: format!(
+                "unknown {what} '{given}'; known are {}{suggestion}",
+                expected.join(", ")
+            ),
+        }
     };
     serde_saphyr::from_str(text).map_err(|error| match error.without_snippet() {
         Error::MultipleDocuments { location, .. } => JobFileError::TwoDocuments {
@@ -131,7 +130,10 @@ fn read<T: for<'de> Deserialize<'de>>(text: &str, file: &str) -> Result<T, JobFi
             expected,
             location,
         } => unknown("value", variant, expected, location.line()),
-        plain => syntax(format!("{plain}; correct it")),
+        plain => JobFileError::Syntax {
+            file: file.to_owned(),
+            message: format!("{plain}; correct it"),
+        },
     })
 }
 

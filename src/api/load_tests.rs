@@ -5,7 +5,7 @@ const HEAD: &str = "apiVersion: offhost.dev/v1alpha1\nkind: ContentJob\nmetadata
 
 fn message(text: &str) -> String {
     let message = parse_job(text, "job.yaml").unwrap_err().to_string();
-    assert!(message.starts_with("job.yaml: "), "{message}");
+    assert!(message.starts_with("job.yaml:"), "{message}");
     assert_eq!(message.lines().count(), 1, "{message}");
     message
 }
@@ -63,7 +63,7 @@ fn an_unknown_key_gets_a_suggestion() {
         message.contains("entrypiont") && message.ends_with("did you mean 'entrypoint'?"),
         "{message}"
     );
-    assert!(message.contains("line 5"), "{message}");
+    assert!(message.contains(":5: "), "{message}");
 }
 
 #[test]

@@ -103,8 +103,7 @@ fn deploy(data: &DataDir, source: &Path, content: Option<String>) -> Result<u8, 
         base: PathBuf::new(),
         name: path.clone(),
     };
-    let staging = data.ensure("apps").map_err(LocalError::from)?;
-    let opened = deploy::open(&request, &path, &staging)?;
+    let opened = deploy::open(&request, &path, || Ok(data.ensure("apps")?))?;
     let facts = deploy::facts(&opened.tree, &request.spec)?;
     let content = deploy::content_id(&request.spec, &opened.source)?;
     let bundle = deploy::deploy(data, &content, request.spec.content.is_some(), &opened)?;

@@ -2,8 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
-
 use super::args::{JobArgs, PlanArgs, PlanFormat, PlanMode};
 use super::failure::{Because, Failure};
 use super::printer;
@@ -12,16 +10,13 @@ use crate::local::deploy;
 use crate::local::error::LocalError;
 use crate::local::gather::{self, Ids};
 use crate::local::server::gather_accounts;
-use crate::plan::{self, Mode, Plan, Task};
+use crate::plan::{self, EnvValue, Mode, Plan, Task};
 use crate::reason::Reason;
 use crate::runtimes::{self, Runtimes};
-use crate::settings::{Loaded, Settings};
+use crate::settings::{Loaded, Settings, without_password};
 
-/// What a plan prints: the decisions, and in local mode what the sandbox is told.
-#[derive(Serialize)]
-struct Printed<'a> {
-    plan: &'a Plan,
-}
+/// Stands for the key of a job, which only a run has.
+const JOB: &str = "JOB";
 
 pub(super) fn run(config: Option<PathBuf>, args: &PlanArgs) -> Result<u8, Failure> {
     let loaded = super::settings::loaded(config)?;
@@ -34,16 +29,51 @@ pub(super) fn run(config: Option<PathBuf>, args: &PlanArgs) -> Result<u8, Failur
     let task = task(mode, &loaded, &args.job)?;
     let accounts = gather_accounts(settings, task.spec.run_as.as_deref())?;
     let plan = plan::plan(&task, settings, &runtimes, &accounts).map_err(LocalError::from)?;
-    let printed = Printed { plan: &plan };
+    let plan = without_passwords(plan, settings);
     match args.output {
-        PlanFormat::Json => printer::json(&printed.plan),
-        PlanFormat::Yaml => {
-            // A writer that quotes what other readers would take for numbers or booleans.
-            let text = serde_saphyr::to_string(&printed.plan).because(Reason::InvalidInput)?;
-            printer::line(text.trim_end());
-        }
+        PlanFormat::Json => printer::json(&plan),
+        PlanFormat::Yaml => printer::line(yaml(&plan)?),
     }
     Ok(0)
+}
+
+/// The plan without the passwords in addresses: what is printed may be sent to somebody, or kept in a log.
+fn without_passwords(mut plan: Plan, settings: &Settings) -> Plan {
+    for process in &mut plan.processes {
+        for value in process.env.values_mut() {
+            if let EnvValue::Value(text) = value {
+                *text = without_password(text);
+            }
+        }
+        for input in &mut process.inputs {
+            for repository in &settings.r_repositories {
+                input.text = input
+                    .text
+                    .replace(&repository.url, &without_password(&repository.url));
+            }
+        }
+    }
+    plan
+}
+
+/// The plan as YAML under a line that says what it is.
+fn yaml(plan: &Plan) -> Result<String, Failure> {
+    let place = match plan.mode {
+        Mode::Local => "in the sandbox of this machine",
+        Mode::Pod => "as Pods",
+    };
+    let count = match plan.processes.len() {
+        0 => "no process".to_owned(),
+        1 => "1 process".to_owned(),
+        count => format!("{count} processes, one after the other"),
+    };
+    // A writer that quotes what other readers would take for numbers or booleans. A path stays on its line, however long.
+    let options = serde_saphyr::ser_options! { folded_wrap_chars: usize::MAX };
+    let text = serde_saphyr::to_string_with_options(plan, options).because(Reason::InvalidInput)?;
+    Ok(format!(
+        "# {count} {place}. {JOB} stands for the key that a run gets.\n{}",
+        text.trim_end()
+    ))
 }
 
 /// The candidates of a mode: this machine's interpreters, or the images of a file.
@@ -74,10 +104,9 @@ pub(super) fn task(mode: Mode, loaded: &Loaded, args: &JobArgs) -> Result<Task, 
     let data = (mode == Mode::Local)
         .then(|| DataDir::open(data_dir).ok())
         .flatten();
-    let unpack_in = std::env::temp_dir();
     let (content, bundle, facts) = match &request.spec.bundle.path {
         Some(path) => {
-            let opened = deploy::open(&request, path, &unpack_in)?;
+            let opened = deploy::open(&request, path, || Ok(std::env::temp_dir()))?;
             let facts = deploy::facts(&opened.tree, &request.spec)?;
             (
                 deploy::content_id(&request.spec, &opened.source)?.to_string(),
@@ -97,7 +126,7 @@ pub(super) fn task(mode: Mode, loaded: &Loaded, args: &JobArgs) -> Result<Task, 
     let ids = Ids {
         content,
         bundle,
-        job_key: "JOB".to_owned(),
+        job_key: JOB.to_owned(),
         rendering: "1".to_owned(),
         content_image,
     };

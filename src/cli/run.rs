@@ -59,10 +59,16 @@ pub(super) fn request(args: &JobArgs) -> Result<Request, Failure> {
     let mut request = deploy::request(&args.target)?;
     let spec = &mut request.spec;
     for given in &args.parameters {
-        let (name, value) = given.split_once('=').ok_or_else(|| {
+        let pair = given.split_once('=').filter(|(name, _)| !name.is_empty());
+        let (name, value) = pair.ok_or_else(|| {
+            let lacks = if given.contains('=') {
+                "name before the "
+            } else {
+                ""
+            };
             Failure::new(
                 Reason::InvalidInput,
-                format!("--param {given}: has no '='; write --param NAME=VALUE"),
+                format!("--param {given}: has no {lacks}'='; write --param NAME=VALUE"),
             )
         })?;
         spec.parameters.retain(|parameter| parameter.name != name);

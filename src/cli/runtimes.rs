@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::args::{Format, JobArgs, RuntimesCommand, RuntimesSource};
 use super::failure::Failure;
 use super::{plan as plan_command, printer};
+use crate::api::job::TaskKind;
 use crate::local::error::LocalError;
 use crate::plan::{self, Mode};
 use crate::reason::Reason;
@@ -21,8 +22,13 @@ fn list(config: Option<PathBuf>, source: &RuntimesSource) -> Result<u8, Failure>
     let loaded = super::settings::loaded(config)?;
     if source.runtimes.is_none() {
         let found = runtimes::discover(&loaded.settings).map_err(LocalError::from)?;
-        for note in &found.notes {
+        for note in found.notes.iter().chain(&found.left_out) {
             printer::note(format!("note: {note}"));
+        }
+        for language in found.absent.iter().map(|language| language.label()) {
+            printer::note(format!(
+                "note: no {language} was found on this machine; install it, or name it in {language}.Executable"
+            ));
         }
         return Ok(print(&found.runtimes, source.output.output));
     }
@@ -69,7 +75,11 @@ fn explain(config: Option<PathBuf>, target: PathBuf, source: &RuntimesSource) ->
         target,
         ..JobArgs::default()
     };
-    let task = plan_command::task(mode, &loaded, &job)?;
+    let mut task = plan_command::task(mode, &loaded, &job)?;
+    // Whatever is to be done with it: what it needs is asked, and that is the same for an application.
+    task.spec.task = Some(TaskKind::Install);
+    task.spec.command.clear();
+    task.spec.parameters.clear();
     let needs = plan::needs(&task, &loaded.settings).map_err(LocalError::from)?;
     let reports = runtimes::explain(&needs, &runtimes);
     if source.output.output == Format::Json {

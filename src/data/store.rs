@@ -47,11 +47,25 @@ impl<'a> Store<'a> {
         if !matches!(&deployed, Ok(deployed) if !deployed.reused) {
             remove::remove_tree(&staging)?;
         }
+        if deployed.is_err() {
+            self.forget_empty(content);
+        }
         let deployed = deployed?;
         if deploy.activate {
             fdio::replace_link(&app.join(layout::ACTIVE), &deployed.record.bundle.to_string())?;
         }
         Ok(deployed)
+    }
+
+    /// Content that was refused at its first deployment is no content item: its directories go while they are empty.
+    fn forget_empty(&self, content: &ContentId) {
+        for part in [
+            layout::app(content),
+            layout::bundle_records(content),
+            layout::content(content),
+        ] {
+            let _ = std::fs::remove_dir(self.data.path(part));
+        }
     }
 
     fn deploy_staged(&self, deploy: &Deploy<'_>, staging: &Path) -> Result<Deployed, StoreError> {
@@ -213,6 +227,8 @@ impl<'a> Store<'a> {
     /// # Errors
     /// There is no such content item, a process works with it, or something can not be removed.
     pub fn remove(&self, content: &ContentId) -> Result<(), StoreError> {
+        // A name that is nowhere leaves no lock behind.
+        self.content(content)?;
         let _lock = self.data.lock_content(content)?;
         self.content(content)?;
         let bundles = self.bundles(content)?;

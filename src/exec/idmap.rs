@@ -7,31 +7,39 @@ use super::error::{Step, StepError};
 /// Steps carry this name in messages.
 const STEP: &str = "map ids";
 
-/// Maps every id that this process knows to itself. Needs root.
+/// File of `/proc/PID` → what is written into it, in order.
+pub(crate) type Maps = Vec<(&'static str, String)>;
+
+/// Every id that this process knows stands for itself. Needs root to be written.
 ///
 /// # Errors
 /// What the kernel refuses.
-pub(crate) fn write_whole(pid: i32) -> Result<(), StepError> {
-    for file in ["uid_map", "gid_map"] {
-        let own = fs::read_to_string(format!("/proc/self/{file}")).step(STEP, file)?;
-        let path = format!("/proc/{pid}/{file}");
-        fs::write(&path, identity_map(&own)).step(STEP, &path)?;
-    }
-    Ok(())
+pub(crate) fn whole() -> Result<Maps, StepError> {
+    ["uid_map", "gid_map"]
+        .into_iter()
+        .map(|file| {
+            let own = fs::read_to_string(format!("/proc/self/{file}")).step(STEP, file)?;
+            Ok((file, identity_map(&own)))
+        })
+        .collect()
 }
 
-/// Maps one user and one group to themselves. Needs no privilege.
-///
-/// # Errors
-/// What the kernel refuses: AppArmor's restriction of user namespaces shows here.
-pub(crate) fn write_single(pid: i32, uid: u32, gid: u32) -> Result<(), StepError> {
-    // The kernel lets an ordinary user map a group only after giving up setgroups (CVE-2014-8989).
-    let files = [
+/// One user and one group stand for themselves. Needs no privilege to be written.
+pub(crate) fn single(uid: u32, gid: u32) -> Maps {
+    vec![
+        // The kernel lets an ordinary user map a group only after giving up setgroups (CVE-2014-8989).
         ("setgroups", "deny".to_owned()),
         ("uid_map", format!("{uid} {uid} 1")),
         ("gid_map", format!("{gid} {gid} 1")),
-    ];
-    for (file, text) in files {
+    ]
+}
+
+/// Gives a process in a new user namespace its maps.
+///
+/// # Errors
+/// What the kernel refuses: AppArmor's restriction of user namespaces shows here.
+pub(crate) fn write(pid: i32, maps: &Maps) -> Result<(), StepError> {
+    for (file, text) in maps {
         let path = format!("/proc/{pid}/{file}");
         fs::write(&path, text).step(STEP, &path)?;
     }

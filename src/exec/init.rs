@@ -1,27 +1,32 @@
 //! The first process of the sandbox: makes it, starts the content's process, reaps, and ends with it (SB7).
 
 use std::ffi::CString;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
+use rustix::event::{PollFd, PollFlags};
 use rustix::fs::Mode;
-use rustix::pipe::PipeFlags;
 
 use super::error::{Step, StepError};
-use super::sys::{self, Forked};
+use super::sys;
 use super::{limits, masks, mounts, privileges, resolve, tree};
 use crate::sandbox::{Report, SandboxMode, SandboxSpec};
 
 /// Runs to the end of the content's process; never returns to the caller's code.
 ///
-/// `go` is read for one byte when the outside is ready; `report` takes what happens, one JSON object a line.
-pub(crate) fn run(spec: &SandboxSpec, go: OwnedFd, report: OwnedFd) -> ! {
+/// `orders` is read for one byte when the outside is ready, and then for the signals that it sends; `report` takes what
+/// happens, one JSON object a line.
+pub(crate) fn run(spec: &SandboxSpec, orders: OwnedFd, report: OwnedFd) -> ! {
     let mut report = std::fs::File::from(report);
-    let code = match start(spec, go) {
-        Ok((payload, layers)) => {
+    let code = match start(spec, &orders) {
+        Ok(Started {
+            payload,
+            signals,
+            layers,
+        }) => {
             say(&mut report, &Report::Started { pid: 0, layers });
-            let status = attend(payload);
+            let status = attend(payload, &signals, &orders);
             say(&mut report, &ended(status));
             0
         }
@@ -50,10 +55,20 @@ fn ended(status: i32) -> Report {
     }
 }
 
-/// Makes the sandbox and starts the process: its id and the layers in force.
-fn start(spec: &SandboxSpec, go: OwnedFd) -> Result<(i32, Vec<String>), StepError> {
-    wait_for_go(&go)?;
-    sys::block_signals().step("block signals", "all")?;
+/// A process that runs.
+struct Started {
+    /// Its id.
+    payload: i32,
+    /// Where signals are read.
+    signals: OwnedFd,
+    /// The layers in force, for people.
+    layers: Vec<String>,
+}
+
+/// Makes the sandbox and starts the process.
+fn start(spec: &SandboxSpec, orders: &OwnedFd) -> Result<Started, StepError> {
+    wait_for_go(orders)?;
+    let signals = sys::signal_fd().step("block signals", "signalfd")?;
     let mut layers = namespaces(spec.mode);
     layers.extend(set_up_mounts(spec)?);
     limits::apply(spec)?;
@@ -61,22 +76,26 @@ fn start(spec: &SandboxSpec, go: OwnedFd) -> Result<(i32, Vec<String>), StepErro
     layers.extend(privileges::lock_down()?);
     require_second_wall(spec.mode, &layers)?;
     // The launcher may have died before the death signal was set: then the pipe has no writer any more.
-    still_wanted(&go)?;
+    still_wanted(orders)?;
     rustix::process::umask(Mode::from_raw_mode(0o022));
     let payload = start_payload(spec)?;
-    Ok((payload, layers))
+    Ok(Started {
+        payload,
+        signals,
+        layers,
+    })
 }
 
-fn wait_for_go(go: &OwnedFd) -> Result<(), StepError> {
+fn wait_for_go(orders: &OwnedFd) -> Result<(), StepError> {
     let mut byte = [0u8];
-    match rustix::io::read(go, &mut byte).step("wait for the launcher", "pipe")? {
+    match rustix::io::read(orders, &mut byte).step("wait for the launcher", "pipe")? {
         1 => Ok(()),
         _ => Err(StepError::new("wait for the launcher", "it has ended", "")),
     }
 }
 
-fn still_wanted(go: &OwnedFd) -> Result<(), StepError> {
-    let mut poll = [rustix::event::PollFd::new(go, rustix::event::PollFlags::IN)];
+fn still_wanted(orders: &OwnedFd) -> Result<(), StepError> {
+    let mut poll = [PollFd::new(orders, PollFlags::HUP)];
     let now = rustix::time::Timespec {
         tv_sec: 0,
         tv_nsec: 0,
@@ -115,7 +134,9 @@ fn set_up_mounts(spec: &SandboxSpec) -> Result<Vec<String>, StepError> {
         };
         sources.push((mount, bind));
     }
-    let masks = masks::find(&spec.masks)?;
+    // In a user namespace the kernel lets nothing be reached through the machine's processes, nor does Landlock.
+    let reachable = spec.mode == SandboxMode::Root && privileges::landlock().is_none();
+    let masks = masks::find(&spec.masks, reachable)?;
     masks.apply()?;
     let mut tree = tree::Tree::default();
     for (mount, bind) in sources {
@@ -167,44 +188,17 @@ fn require_second_wall(mode: SandboxMode, layers: &[String]) -> Result<(), StepE
 
 /// Starts the process and waits until its program has really been executed.
 fn start_payload(spec: &SandboxSpec) -> Result<i32, StepError> {
-    const STEP: &str = "start the process";
-    let (mut failure, failed) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC)
-        .map(|(read, write)| (std::fs::File::from(read), write))
-        .step(STEP, "pipe")?;
-    match sys::fork().step(STEP, "fork")? {
-        Forked::Child => {
-            drop(failure);
-            let error = execute(spec);
-            let line = serde_json::to_vec(&error.report()).unwrap_or_default();
-            let _ = std::fs::File::from(failed).write_all(&line);
-            sys::exit_now(127)
-        }
-        Forked::Parent(pid, _) => {
-            drop(failed);
-            let mut said = Vec::new();
-            failure.read_to_end(&mut said).step(STEP, "pipe")?;
-            match serde_json::from_slice(&said) {
-                Ok(Report::Failed { message, hint, .. }) => Err(StepError::new(STEP, message, hint)),
-                _ => Ok(pid.as_raw_nonzero().get()),
-            }
-        }
-    }
+    let mut failure = None;
+    let payload = sys::spawn(|| failure = prepare(spec).and_then(|()| exec(spec)).err())
+        .step("start the process", "clone")?;
+    failure.map_or(Ok(payload), Err)
 }
 
-/// The last steps, in the content's own process. Returns only on failure.
-fn execute(spec: &SandboxSpec) -> StepError {
-    let Err(error) = prepare(spec)
-        .map(|()| exec(spec))
-        .and_then(std::convert::identity)
-    else {
-        unreachable!("exec returns only on failure")
-    };
-    error
-}
-
+/// The last steps, in the content's own process.
 fn prepare(spec: &SandboxSpec) -> Result<(), StepError> {
     const STEP: &str = "start the process";
-    // A session of its own has no controlling terminal, so nothing can be typed into the launcher's.
+    // A session of its own has no controlling terminal, so nothing can be typed into the launcher's. As late as this,
+    // because a session is a scheduling group too, and what wakes up in a new one waits for its turn on a busy machine.
     rustix::process::setsid().step(STEP, "setsid")?;
     rustix::process::chdir(&spec.cwd).step(STEP, format!("working directory {}", spec.cwd.display()))?;
     // A directory outside the root would be a way around every mask (CVE-2024-21626).
@@ -220,6 +214,7 @@ fn prepare(spec: &SandboxSpec) -> Result<(), StepError> {
     sys::cloexec_from(3).step(STEP, "descriptors")
 }
 
+/// Executes the program. Returns only on failure.
 fn exec(spec: &SandboxSpec) -> Result<(), StepError> {
     const STEP: &str = "start the process";
     let strings = |words: &[String]| -> Result<Vec<CString>, StepError> {
@@ -262,19 +257,41 @@ fn candidates(program: &str, env: &[String]) -> Vec<String> {
 
 /// Reaps everything that ends here and passes signals on, until the content's process has ended.
 /// When this process ends after it, the kernel ends all that is left in the PID namespace.
-fn attend(payload: i32) -> i32 {
+fn attend(payload: i32, signals: &OwnedFd, orders: &OwnedFd) -> i32 {
     loop {
-        match sys::wait_signal() {
-            Ok(libc::SIGCHLD) => {
-                while let Some((pid, status)) = sys::reap() {
-                    if pid == payload {
-                        return status;
-                    }
-                }
+        while let Some((pid, status)) = sys::reap() {
+            if pid == payload {
+                return status;
             }
-            // The process leads a session, and so a group: what it started is told as well.
-            Ok(signal) => drop(sys::kill(-payload, signal)),
+        }
+        let mut polled = [signals, orders].map(|fd| PollFd::new(fd, PollFlags::IN));
+        match rustix::event::poll(&mut polled, None) {
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(_) => sys::exit_now(1),
         }
+        let ordered = !polled[1].revents().is_empty();
+        while let Some(signal) = sys::next_signal(signals) {
+            if signal != libc::SIGCHLD {
+                pass_on(payload, signal);
+            }
+        }
+        if ordered {
+            pass_on(payload, next_order(orders));
+        }
     }
+}
+
+/// A signal that the launcher sends. Through a pipe, because it may lack the right to signal another account's process,
+/// and because the end of the pipe is the launcher's own, however it came.
+fn next_order(orders: &OwnedFd) -> i32 {
+    let mut byte = [0u8];
+    match rustix::io::read(orders, &mut byte) {
+        Ok(1) => i32::from(byte[0]),
+        _ => sys::exit_now(1),
+    }
+}
+
+/// The process leads a session, and so a group: what it started is told as well.
+fn pass_on(payload: i32, signal: i32) {
+    let _ = sys::kill(-payload, signal);
 }

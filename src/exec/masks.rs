@@ -1,6 +1,7 @@
 //! Masks: one empty, read-only file system covers every path that content must not see (FS1), and every other
 //! place where the same directory is mounted (SB5).
 
+use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
@@ -29,11 +30,12 @@ struct Target {
     is_directory: bool,
 }
 
-/// Finds the masked paths and their aliases.
+/// Finds the masked paths and their aliases; with `procs` every other procfs of the machine too, which shows the
+/// processes outside.
 ///
 /// # Errors
 /// A required path that is missing, a link in a path, or what the kernel refuses.
-pub(crate) fn find(paths: &[MaskPath]) -> Result<Masks, StepError> {
+pub(crate) fn find(paths: &[MaskPath], procs: bool) -> Result<Masks, StepError> {
     let mut targets = Vec::new();
     for mask in paths {
         match resolve::open_path(&mask.path) {
@@ -41,13 +43,23 @@ pub(crate) fn find(paths: &[MaskPath]) -> Result<Masks, StepError> {
             answer => targets.push(target(&mask.path, answer.step(STEP, mask.path.display())?)?),
         }
     }
-    if !targets.is_empty() {
+    if procs || !targets.is_empty() {
         // The table of this very mount namespace: the ids differ from those of the machine's.
-        let table = std::fs::read_to_string("/proc/self/mountinfo").step(STEP, "/proc/self/mountinfo")?;
-        let aliases = find_aliases(&mountinfo::parse(&table), &targets)?;
+        let table = mountinfo::parse(&mount_table().step(STEP, "/proc/self/mountinfo")?);
+        let aliases = find_aliases(&table, &targets)?;
         targets.extend(aliases);
+        if procs {
+            targets.extend(find_procs(&table)?);
+        }
     }
     Ok(Masks { targets })
+}
+
+/// Read in large pieces: each read has the kernel walk the table anew.
+fn mount_table() -> std::io::Result<String> {
+    let mut text = String::with_capacity(64 << 10);
+    std::fs::File::open("/proc/self/mountinfo")?.read_to_string(&mut text)?;
+    Ok(text)
 }
 
 fn target(path: &Path, fd: OwnedFd) -> Result<Target, StepError> {
@@ -77,6 +89,17 @@ fn find_aliases(table: &[MountEntry], targets: &[Target]) -> Result<Vec<Target>,
             if same || matches!(alias, Alias::Inside(_)) {
                 found.push(target(path, fd)?);
             }
+        }
+    }
+    Ok(found)
+}
+
+fn find_procs(table: &[MountEntry]) -> Result<Vec<Target>, StepError> {
+    let mut found = Vec::new();
+    for path in mountinfo::other_procs(table) {
+        match resolve::open_path(path) {
+            Err(Errno::NOENT | Errno::NOTDIR) => {}
+            answer => found.push(target(path, answer.step(STEP, path.display())?)?),
         }
     }
     Ok(found)

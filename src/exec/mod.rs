@@ -22,6 +22,8 @@ mod tree;
 
 use std::io::{Read, Seek, SeekFrom};
 use std::os::fd::RawFd;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Component, Path};
 
 pub use error::StepError;
 pub(crate) use sys::{block, kill, landlock_abi, wait_for};
@@ -84,13 +86,28 @@ fn read_spec(fds: Inherited) -> Result<SandboxSpec, StepError> {
     if spec.uid == 0 || spec.gid == 0 || spec.uid == u32::MAX || spec.gid == u32::MAX {
         return Err(fault("root never runs content (RA1)".to_owned()));
     }
-    let threads = std::fs::read_dir("/proc/self/task")
-        .map(Iterator::count)
-        .unwrap_or(1);
+    if let Some(path) = unclear_path(&spec) {
+        let message = format!("{}: not an absolute path without \"..\"", path.display());
+        return Err(fault(message));
+    }
+    // The directory has a link for each thread, besides its own two.
+    let threads = std::fs::metadata("/proc/self/task").map_or(1, |task| task.nlink().saturating_sub(2));
     if threads != 1 {
         return Err(fault(format!("{threads} threads run, where one is allowed")));
     }
     Ok(spec)
+}
+
+/// A path whose meaning depends on where it is read from, or that leads out of what it names.
+fn unclear_path(spec: &SandboxSpec) -> Option<&Path> {
+    let masks = spec.masks.iter().map(|mask| mask.path.as_path());
+    let sources = spec.binds.iter().filter_map(|bind| bind.source.as_deref());
+    let targets = spec.binds.iter().map(|bind| bind.target.as_path());
+    let climbs = |path: &Path| path.components().any(|part| part == Component::ParentDir);
+    masks
+        .chain(sources)
+        .chain(targets)
+        .find(|path| !path.is_absolute() || climbs(path))
 }
 
 /// Closes every inherited descriptor but the standard ones and our own three, which are not inherited any further

@@ -15,6 +15,9 @@ use super::sys::{self, Forked};
 use super::{idmap, init};
 use crate::sandbox::{EndCause, Report, SandboxMode, SandboxSpec};
 
+/// Signals that ask for the end.
+const ENDING: [i32; 4] = [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGQUIT];
+
 /// What the launcher was started with.
 #[derive(Debug)]
 pub(crate) struct Outside {
@@ -56,21 +59,32 @@ fn exit_code(ended: &Report) -> u8 {
 }
 
 fn launch(spec: &SandboxSpec, outside: &mut Outside) -> Result<Report, StepError> {
+    sys::expect_children().step("block signals", "SIGCHLD")?;
     sys::block_signals().step("block signals", "all")?;
     let signals = sys::signal_fd().step("block signals", "signalfd")?;
     let cgroup = spec.cgroup.as_ref().map(Cgroup::create).transpose()?;
-    let (go_read, go_write) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC).step("make a pipe", "go")?;
+    // Before there is anybody to wait for it.
+    let maps = match spec.mode {
+        SandboxMode::Root => Vec::new(),
+        SandboxMode::RootUserns => idmap::whole()?,
+        SandboxMode::Unprivileged => idmap::single(spec.uid, spec.gid),
+    };
+    let (orders, giver) = rustix::pipe::pipe_with(PipeFlags::CLOEXEC).step("make a pipe", "orders")?;
     let (said_read, said_write) =
         rustix::pipe::pipe_with(PipeFlags::CLOEXEC).step("make a pipe", "report")?;
     match sys::clone(namespaces(spec.mode)).step("create namespaces", "clone3")? {
         Forked::Child => {
-            drop((go_write, said_read, signals));
-            init::run(spec, go_read, said_write)
+            drop((giver, said_read, signals));
+            init::run(spec, orders, said_write)
         }
         Forked::Parent(pid, pidfd) => {
-            drop((go_read, said_write));
-            let first = First { pid, pidfd };
-            let answer = first.let_go(spec, cgroup.as_ref(), &go_write).and_then(|()| {
+            drop((orders, said_write));
+            let mut first = First {
+                pid,
+                pidfd,
+                orders: Some(giver),
+            };
+            let answer = first.let_go(&maps, cgroup.as_ref()).and_then(|()| {
                 first.watch(
                     spec,
                     outside,
@@ -80,7 +94,6 @@ fn launch(spec: &SandboxSpec, outside: &mut Outside) -> Result<Report, StepError
                 )
             });
             first.end_and_reap();
-            drop(go_write);
             answer
         }
     }
@@ -99,32 +112,33 @@ fn namespaces(mode: SandboxMode) -> u64 {
 /// The first process of the sandbox, seen from outside.
 struct First {
     pid: Pid,
-    pidfd: Option<OwnedFd>,
+    pidfd: OwnedFd,
+    /// Takes signals to pass on, a byte each; when it is closed, the first process ends at once.
+    orders: Option<OwnedFd>,
 }
 
 impl First {
     /// Writes the id maps and the control groups, then lets the first process go on.
-    fn let_go(&self, spec: &SandboxSpec, cgroup: Option<&Cgroup>, go: &OwnedFd) -> Result<(), StepError> {
+    fn let_go(&self, maps: &idmap::Maps, cgroup: Option<&Cgroup>) -> Result<(), StepError> {
         let pid = self.pid.as_raw_nonzero().get();
-        match spec.mode {
-            SandboxMode::Root => {}
-            SandboxMode::RootUserns => idmap::write_whole(pid)?,
-            SandboxMode::Unprivileged => idmap::write_single(pid, spec.uid, spec.gid)?,
-        }
+        idmap::write(pid, maps)?;
         // Only now: in the unprivileged form the maps of an undumpable process belong to root.
         rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)
             .step("hide the launcher", "prctl")?;
         if let Some(cgroup) = cgroup {
             cgroup.add(pid)?;
         }
-        rustix::io::write(go, b"g")
-            .step("let the first process go", "pipe")
-            .map(drop)
+        self.order(b'g').step("let the first process go", "pipe")
+    }
+
+    fn order(&self, byte: u8) -> Result<(), rustix::io::Errno> {
+        let orders = self.orders.as_ref().ok_or(rustix::io::Errno::PIPE)?;
+        rustix::io::write(orders, &[byte]).map(drop)
     }
 
     /// Passes reports and signals on until the first process has ended.
     fn watch(
-        &self,
+        &mut self,
         spec: &SandboxSpec,
         outside: &mut Outside,
         signals: &OwnedFd,
@@ -181,9 +195,9 @@ impl First {
     /// Waits for the end of the first process; tells it to end when time is over, when told to, or when the server
     /// is gone, and kills it if it does not.
     fn wait(
-        &self,
+        &mut self,
         spec: &SandboxSpec,
-        lifeline: Option<&OwnedFd>,
+        mut lifeline: Option<&OwnedFd>,
         signals: &OwnedFd,
     ) -> Result<Option<EndCause>, StepError> {
         let start = Instant::now();
@@ -192,33 +206,35 @@ impl First {
         let mut cause = None;
         loop {
             let event = self.next_event(lifeline, signals, deadline)?;
-            cause = match event {
+            let told = match event {
                 Event::Ended => return Ok(cause),
                 Event::Orphaned => {
-                    self.signal(libc::SIGKILL);
-                    Some(EndCause::Stopped)
+                    lifeline = None;
+                    self.kill();
+                    cause = cause.or(Some(EndCause::Stopped));
+                    continue;
+                }
+                Event::Deadline if cause.is_some() => {
+                    deadline = None;
+                    self.kill();
+                    continue;
+                }
+                Event::Deadline => {
+                    self.signal(libc::SIGTERM);
+                    EndCause::Timeout
                 }
                 Event::Signal(signal) => {
                     self.signal(signal);
-                    if !matches!(
-                        signal,
-                        libc::SIGTERM | libc::SIGINT | libc::SIGHUP | libc::SIGQUIT
-                    ) {
+                    if !ENDING.contains(&signal) {
                         continue;
                     }
-                    deadline = Some(Instant::now() + grace);
-                    cause.or(Some(EndCause::Stopped))
+                    EndCause::Stopped
                 }
-                Event::Deadline if cause.is_none() => {
-                    self.signal(libc::SIGTERM);
-                    deadline = Some(Instant::now() + grace);
-                    Some(EndCause::Timeout)
-                }
-                Event::Deadline => {
-                    self.signal(libc::SIGKILL);
-                    deadline = None;
-                    cause
-                }
+            };
+            // The time of grace runs from the first request on: asking again does not lengthen it.
+            if cause.is_none() {
+                cause = Some(told);
+                deadline = Some(Instant::now() + grace);
             }
         }
     }
@@ -232,8 +248,10 @@ impl First {
         loop {
             let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
             let left = left.and_then(|left| rustix::time::Timespec::try_from(left).ok());
-            let mut polled = vec![PollFd::new(signals, PollFlags::IN)];
-            polled.extend(self.pidfd.as_ref().map(|fd| PollFd::new(fd, PollFlags::IN)));
+            let mut polled = vec![
+                PollFd::new(signals, PollFlags::IN),
+                PollFd::new(&self.pidfd, PollFlags::IN),
+            ];
             polled.extend(lifeline.map(|fd| PollFd::from_borrowed_fd(fd.as_fd(), PollFlags::IN)));
             match rustix::event::poll(&mut polled, left.as_ref()) {
                 Err(rustix::io::Errno::INTR) => continue,
@@ -248,24 +266,30 @@ impl First {
                 return Ok(Event::Orphaned);
             }
             match sys::next_signal(signals) {
-                // Its end is seen through the pidfd.
-                None | Some(libc::SIGCHLD) => {}
+                // Its end is seen through the pidfd; a pipe that nobody reads is our own affair.
+                None | Some(libc::SIGCHLD | libc::SIGPIPE) => {}
                 Some(signal) => return Ok(Event::Signal(signal)),
             }
         }
     }
 
+    /// Has a signal passed on to the content's process and its group.
     fn signal(&self, signal: i32) {
         // It may have ended in the meantime; the pidfd tells.
-        let _ = sys::kill(self.pid.as_raw_nonzero().get(), signal);
+        let _ = self.order(u8::try_from(signal).unwrap_or(0));
+    }
+
+    /// Ends the first process and with it all others.
+    fn kill(&mut self) {
+        // Without CAP_KILL the signal is refused, and the closed pipe does it.
+        self.orders = None;
+        let _ = rustix::process::pidfd_send_signal(&self.pidfd, Signal::KILL);
     }
 
     /// Ends what is left and waits until the kernel has taken the whole PID namespace down.
-    fn end_and_reap(&self) {
-        if let Some(fd) = &self.pidfd {
-            let _ = rustix::process::pidfd_send_signal(fd, Signal::KILL);
-            let _ = rustix::process::waitid(WaitId::PidFd(fd.as_fd()), WaitIdOptions::EXITED);
-        }
+    fn end_and_reap(&mut self) {
+        self.kill();
+        let _ = rustix::process::waitid(WaitId::PidFd(self.pidfd.as_fd()), WaitIdOptions::EXITED);
     }
 }
 

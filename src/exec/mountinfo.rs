@@ -14,6 +14,8 @@ pub(crate) struct MountEntry {
     pub(crate) root: PathBuf,
     /// Where it is shown.
     pub(crate) mount_point: PathBuf,
+    /// Kind of file system.
+    pub(crate) kind: String,
 }
 
 /// Reads the lines that can be read; the kernel writes no others.
@@ -23,7 +25,9 @@ pub(crate) fn parse(text: &str) -> Vec<MountEntry> {
 }
 
 fn parse_line(line: &str) -> Option<MountEntry> {
-    let mut fields = line.split(' ');
+    let (place, source) = line.split_once(" - ")?;
+    let kind = source.split(' ').next()?.to_owned();
+    let mut fields = place.split(' ');
     let id = fields.next()?.parse().ok()?;
     let device = fields.nth(1)?.to_owned();
     let root = PathBuf::from(unescape(fields.next()?));
@@ -33,16 +37,28 @@ fn parse_line(line: &str) -> Option<MountEntry> {
         device,
         root,
         mount_point,
+        kind,
     })
 }
 
 /// Undoes the kernel's octal escapes of blank, tab, newline and backslash.
 fn unescape(field: &str) -> String {
+    if !field.as_bytes().contains(&b'\\') {
+        return field.to_owned();
+    }
     field
         .replace("\\040", " ")
         .replace("\\011", "\t")
         .replace("\\012", "\n")
         .replace("\\134", "\\")
+}
+
+/// Every place but `/proc` itself where a procfs is shown.
+pub(crate) fn other_procs(entries: &[MountEntry]) -> impl Iterator<Item = &Path> {
+    let procs = entries.iter().filter(|entry| entry.kind == "proc");
+    procs
+        .map(|entry| entry.mount_point.as_path())
+        .filter(|at| !at.starts_with("/proc"))
 }
 
 /// A second way to a masked directory.
@@ -115,6 +131,21 @@ mod tests {
                 Alias::Inside("/mnt/inner".into()),
                 Alias::Same("/mnt/whole disk/srv/data".into()),
             ]
+        );
+    }
+
+    /// Proves: SB5 (L)
+    #[test]
+    fn procs_elsewhere_are_found() {
+        let table = "22 1 8:1 / / rw - ext4 /dev/a rw
+23 22 0:5 / /proc rw,nosuid shared:5 master:1 - proc proc rw
+24 23 0:5 /sys /proc/sys ro - proc proc rw
+25 22 0:5 / /srv/chroot/proc rw - proc proc rw
+26 22 8:1 /proc /proc-not rw - ext4 proc rw";
+        let table = parse(table);
+        assert_eq!(
+            other_procs(&table).collect::<Vec<_>>(),
+            [Path::new("/srv/chroot/proc")]
         );
     }
 

@@ -56,14 +56,15 @@ fn drop_bounding_set() -> Result<(), StepError> {
     const STEP: &str = "drop the capability bounding set";
     for number in 0..64 {
         let capability = CapabilitySet::from_bits_retain(1 << number);
+        let Err(error) = rustix::thread::remove_capability_from_bounding_set(capability) else {
+            continue;
+        };
         match rustix::thread::capability_is_in_bounding_set(capability) {
+            // Without CAP_SETPCAP: no harm where it is not in the set.
+            Ok(false) => {}
+            Ok(true) => return Err(error).step(STEP, format!("{number}")),
             // The kernel knows no capability of this number, nor of a higher one.
             Err(_) => break,
-            Ok(false) => {}
-            Ok(true) => {
-                rustix::thread::remove_capability_from_bounding_set(capability)
-                    .step(STEP, format!("{number}"))?;
-            }
         }
     }
     Ok(())
@@ -97,14 +98,19 @@ pub(crate) fn lock_down() -> Result<Vec<String>, StepError> {
     Ok(layers)
 }
 
+/// The Landlock version of this kernel, where content can live with it.
+pub(crate) fn landlock() -> Option<u32> {
+    // Before version 2 a domain also forbids renames between directories, which content needs.
+    sys::landlock_abi().filter(|abi| *abi >= 2)
+}
+
 /// A Landlock domain keeps this process from reaching any process outside it, through `/proc/PID/root` or by a signal,
 /// even of the same account: the second wall of design decision 8.
 fn enter_landlock() -> Result<Option<String>, StepError> {
     const STEP: &str = "enter a Landlock domain";
-    let (handled, scoped, what) = match sys::landlock_abi() {
-        // Before version 2 a domain also forbids renames between directories, which content needs.
-        None | Some(1) => return Ok(None),
-        Some(2..=5) => (MAKE_BLOCK, 0, "landlock domain"),
+    let (handled, scoped, what) = match landlock() {
+        None => return Ok(None),
+        Some(..=5) => (MAKE_BLOCK, 0, "landlock domain"),
         Some(_) => (0, SCOPES, "landlock scopes"),
     };
     sys::landlock_restrict(handled, scoped).step(STEP, what)?;

@@ -14,11 +14,11 @@ pub(crate) const MOUNT_ATTR_NOSUID: u64 = 0x2;
 /// See [`MOUNT_ATTR_RDONLY`].
 pub(crate) const MOUNT_ATTR_NODEV: u64 = 0x4;
 
-/// Which side of a [`clone`] or [`fork`] this is.
+/// Which side of a [`clone`] this is.
 #[derive(Debug)]
 pub(crate) enum Forked {
-    /// The parent, with the child's process id and, for [`clone`], its pidfd.
-    Parent(Pid, Option<OwnedFd>),
+    /// The parent, with the child's process id and its pidfd.
+    Parent(Pid, OwnedFd),
     /// The child.
     Child,
 }
@@ -51,21 +51,40 @@ pub(crate) fn clone(namespaces: u64) -> io::Result<Forked> {
     match i32::try_from(pid).ok().and_then(Pid::from_raw) {
         None => Ok(Forked::Child),
         // SAFETY: the kernel has just made this descriptor for us, and nothing else owns it.
-        Some(pid) => Ok(Forked::Parent(pid, Some(unsafe { OwnedFd::from_raw_fd(pidfd) }))),
+        Some(pid) => Ok(Forked::Parent(pid, unsafe { OwnedFd::from_raw_fd(pidfd) })),
     }
 }
 
-/// `fork(2)`. The caller must be single-threaded.
+/// Starts a child that runs `body` in this process's own memory, as after `vfork(2)`: this process goes on when the child has
+/// executed a program or ended. A copy of the memory, as `fork(2)` makes, costs more than all mounts of a sandbox.
+///
+/// `body` returns only if it could not execute a program. The caller must be single-threaded and have all signals blocked.
 ///
 /// # Errors
-/// Those of `fork(2)`.
-pub(crate) fn fork() -> io::Result<Forked> {
-    // SAFETY: the program is single-threaded (checked at start), so the child may run any code.
-    let pid = check(unsafe { libc::fork() }.into())?;
-    Ok(match i32::try_from(pid).ok().and_then(Pid::from_raw) {
-        None => Forked::Child,
-        Some(pid) => Forked::Parent(pid, None),
-    })
+/// Those of `clone(2)`.
+pub(crate) fn spawn<F: FnMut()>(mut body: F) -> io::Result<i32> {
+    extern "C" fn enter<F: FnMut()>(body: *mut libc::c_void) -> libc::c_int {
+        // SAFETY: `body` is the closure that `spawn` passed, which is suspended in the call below for as long as this runs.
+        unsafe { (*body.cast::<F>())() };
+        // Not a return: exit handlers belong to the parent.
+        exit_now(127)
+    }
+    // Deep enough for the last steps and an error message; only the pages that are used come into being.
+    const STACK: usize = 256 << 10;
+    let mut stack = vec![std::mem::MaybeUninit::<u128>::uninit(); STACK / size_of::<u128>()];
+    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
+    // SAFETY: the stack is aligned to 16 bytes, grows down from its end, and lives until the child has left it: CLONE_VFORK
+    // suspends this thread, the only one, until then. So nobody else uses the memory that both share. The child has
+    // signal actions of its own and no handler runs in it, as all signals are blocked until they have their default action.
+    let pid = unsafe {
+        libc::clone(
+            enter::<F>,
+            stack.as_mut_ptr_range().end.cast(),
+            flags,
+            (&raw mut body).cast(),
+        )
+    };
+    check(pid.into()).map(|_| pid)
 }
 
 /// Adds attributes to the mount (and, when `recursive`, to all mounts below it) that `mount` stands for.
@@ -213,7 +232,7 @@ fn all_signals() -> libc::sigset_t {
     }
 }
 
-/// Blocks every signal of this thread, so that they are taken with [`signal_fd`] or [`wait_signal`].
+/// Blocks every signal of this thread, so that they are taken with [`signal_fd`].
 ///
 /// # Errors
 /// Those of `sigprocmask(2)`.
@@ -221,6 +240,26 @@ pub(crate) fn block_signals() -> io::Result<()> {
     // SAFETY: the set is valid, and no old set is asked for.
     check(unsafe { libc::sigprocmask(libc::SIG_SETMASK, &all_signals(), std::ptr::null_mut()) }.into())
         .map(drop)
+}
+
+/// Gives a signal its default action.
+fn default_action(signal: i32) -> io::Result<()> {
+    // No flags and no mask either: all zero in the kernel's own struct sigaction, on every 64-bit machine.
+    const DEFAULT: [u64; 4] = [0; 4];
+    const SET_SIZE: usize = 8;
+    let (new, old) = (DEFAULT.as_ptr(), std::ptr::null::<u64>());
+    // Not signal(3), which refuses the two that the C library keeps for itself: its posix_spawn has them ignored.
+    // SAFETY: `DEFAULT` has the size of struct sigaction and is only read; the old one is not asked for.
+    check(unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, new, old, SET_SIZE) }).map(drop)
+}
+
+/// Has the kernel tell when a child ends. A parent that ignores SIGCHLD hands that on: its children's children are then
+/// reaped unseen.
+///
+/// # Errors
+/// Those of `sigaction(2)`.
+pub(crate) fn expect_children() -> io::Result<()> {
+    default_action(libc::SIGCHLD)
 }
 
 /// A descriptor from which blocked signals are read.
@@ -284,28 +323,14 @@ fn set_of(signals: &[i32]) -> libc::sigset_t {
     }
 }
 
-/// Waits for any blocked signal and gives its number.
-///
-/// # Errors
-/// Those of `sigwaitinfo(2)`, `EINTR` left out.
-pub(crate) fn wait_signal() -> io::Result<i32> {
-    loop {
-        // SAFETY: the set is valid; no details are asked for.
-        match check(unsafe { libc::sigwaitinfo(&all_signals(), std::ptr::null_mut()) }.into()) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            answer => return answer.map(|signal| i32::try_from(signal).unwrap_or(0)),
-        }
-    }
-}
-
 /// Gives every signal its default action and unblocks all: what a new process expects to find.
 ///
 /// # Errors
 /// Those of `sigprocmask(2)`.
 pub(crate) fn reset_signals() -> io::Result<()> {
     for signal in 1..=libc::SIGRTMAX() {
-        // SAFETY: SIG_DFL is a valid action. SIGKILL, SIGSTOP and glibc's own two are refused, as they must be.
-        unsafe { libc::signal(signal, libc::SIG_DFL) };
+        // SIGKILL and SIGSTOP are refused, as they must be.
+        let _ = default_action(signal);
     }
     // SAFETY: an empty set is a valid set, and no old one is asked for.
     check(unsafe {

@@ -6,7 +6,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
+use rustix::fs::{Access, AtFlags, Dir, FileType, Gid, Mode, OFlags, Uid};
 use rustix::io::Errno;
 
 use super::error::{Step, StepError};
@@ -75,7 +75,6 @@ impl Tree {
         }
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let listing = rustix::fs::openat(directory, ".", flags, Mode::empty()).step(STEP, at.display())?;
-        let mode = rustix::fs::fstat(directory).step(STEP, at.display())?.st_mode & 0o7777;
         let cover = mounts::tmpfs(&[("mode", "0755"), ("size", "1m")], false).step(STEP, at.display())?;
         // Attached before it is filled: mounts can not be moved into a detached tree before Linux 6.15.
         mounts::attach(&cover, directory).step(STEP, at.display())?;
@@ -83,11 +82,14 @@ impl Tree {
             let entry = entry.step(STEP, at.display())?;
             let name = Path::new(OsStr::from_bytes(entry.file_name().to_bytes()));
             if !matches!(entry.file_name().to_bytes(), b"." | b"..") {
-                show(directory, &cover, name).step(STEP, at.join(name).display())?;
+                match show(directory, &cover, name) {
+                    // Gone since it was listed.
+                    Err(Errno::NOENT) => {}
+                    answer => answer.step(STEP, at.join(name).display())?,
+                }
             }
         }
-        rustix::fs::chmodat(&cover, ".", Mode::from_raw_mode(mode), AtFlags::empty())
-            .step(STEP, at.display())?;
+        keep_closed(directory, &cover).step(STEP, at.display())?;
         let device = resolve::identity(&cover).step(STEP, at.display())?.0;
         let again = rustix::io::fcntl_dupfd_cloexec(&cover, 3).step(STEP, at.display())?;
         self.own.push((device, cover));
@@ -104,6 +106,28 @@ impl Tree {
         }
         Ok(())
     }
+}
+
+/// Gives a cover the owner and mode of what it covers, so that it opens nothing to anybody (RA6).
+fn keep_closed(directory: &OwnedFd, cover: &OwnedFd) -> Result<(), Errno> {
+    let stat = rustix::fs::fstat(directory)?;
+    let mut mode = stat.st_mode & 0o7777;
+    let (uid, gid) = (Uid::from_raw(stat.st_uid), Gid::from_raw(stat.st_gid));
+    if rustix::fs::chownat(cover, ".", Some(uid), Some(gid), AtFlags::empty()).is_err() {
+        // An owner that has no id here: what is left to be kept is what this account, or everybody, may do.
+        let everybody = mode & 0o7;
+        let own = if rustix::process::getuid().is_root() {
+            everybody
+        } else {
+            let may = |what, bit| {
+                let answer = rustix::fs::accessat(directory, ".", what, AtFlags::empty());
+                if answer.is_ok() { bit } else { 0 }
+            };
+            may(Access::READ_OK, 4) | may(Access::EXEC_OK, 1)
+        };
+        mode = own << 6 | own << 3 | own;
+    }
+    rustix::fs::chmodat(cover, ".", Mode::from_raw_mode(mode), AtFlags::empty())
 }
 
 /// Shows one entry of a covered directory at the same name in the cover.

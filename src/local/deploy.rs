@@ -77,11 +77,15 @@ pub struct Opened {
     _unpacked: Option<tempfile::TempDir>,
 }
 
-/// Opens the bundle that a request names by path; an archive is unpacked below `unpack_in`.
+/// Opens the bundle that a request names by path; an archive is unpacked below `unpack_in`, which is made only then.
 ///
 /// # Errors
 /// It is not there, or the archive is not whole.
-pub fn open(request: &Request, path: &str, unpack_in: &Path) -> Result<Opened, LocalError> {
+pub fn open(
+    request: &Request,
+    path: &str,
+    unpack_in: impl FnOnce() -> Result<PathBuf, LocalError>,
+) -> Result<Opened, LocalError> {
     let source = request.base.join(path);
     let fault = |error: std::io::Error| LocalError::Target {
         path: source.clone(),
@@ -95,10 +99,11 @@ pub fn open(request: &Request, path: &str, unpack_in: &Path) -> Result<Opened, L
             _unpacked: None,
         });
     }
+    let unpack_in = unpack_in()?;
     let place = tempfile::Builder::new()
         .prefix(".staging-unpack-")
-        .tempdir_in(unpack_in)
-        .map_err(|error| IoFailure::new("make a directory in", unpack_in, error))?;
+        .tempdir_in(&unpack_in)
+        .map_err(|error| IoFailure::new("make a directory in", &unpack_in, error))?;
     archive::unpack(&source, place.path(), Limits::default())?;
     Ok(Opened {
         tree: place.path().to_owned(),

@@ -326,5 +326,11 @@ fn interpreters(settings: &Settings) -> Vec<Check> {
             .into_iter()
             .map(|note| Check::warn(NAME, note, "nothing to do if that is as you want it")),
     );
+    checks.extend(
+        discovered
+            .left_out
+            .into_iter()
+            .map(|remark| Check::pass(NAME, remark)),
+    );
     checks
 }

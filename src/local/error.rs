@@ -132,11 +132,13 @@ impl LocalError {
         match self {
             Self::NoSandbox(_) | Self::Launch(_) => Reason::SandboxUnavailable,
             Self::Supervisor(_) => Reason::SupervisorRefused,
-            Self::DataDir(_) | Self::Copy(_) | Self::Store(_) | Self::Io(_) | Self::Environment(_) => {
-                Reason::DataUnavailable
-            }
-            Self::Result(error) if error.is_storage() => Reason::DataUnavailable,
-            Self::Result(_) | Self::Stopped => Reason::ProcessFailed,
+            Self::DataDir(_) | Self::Io(_) => Reason::DataUnavailable,
+            Self::Copy(error) | Self::Store(StoreError::Copy(error)) => of_copy(error),
+            Self::Store(StoreError::Io(_) | StoreError::Record { .. }) => Reason::DataUnavailable,
+            Self::Environment(EnvironmentError::NoPackage { .. }) => Reason::InstallFailed,
+            Self::Environment(_) => Reason::DataUnavailable,
+            Self::Result(error) => of_result(error),
+            Self::Stopped => Reason::ProcessFailed,
             Self::Plan(error) => error.reason(),
             Self::Install { ended, .. } => by_cause(ended).unwrap_or(Reason::InstallFailed),
             Self::Process { ended, .. } => by_cause(ended).unwrap_or(Reason::ProcessFailed),
@@ -155,6 +157,24 @@ impl LocalError {
         }
         let code = ended.code.or_else(|| Some(128 + ended.signal?))?;
         u8::try_from(code).ok().filter(|code| *code != 0)
+    }
+}
+
+/// A tree that can not be copied, unlike a disk that refuses, is the content's own fault.
+fn of_copy(error: &CopyError) -> Reason {
+    match error {
+        CopyError::Io(_) | CopyError::NotEmpty { .. } => Reason::DataUnavailable,
+        _ => Reason::InvalidInput,
+    }
+}
+
+fn of_result(error: &ResultError) -> Reason {
+    match error {
+        ResultError::NotFound { .. } | ResultError::Unfinished { .. } | ResultError::Active { .. } => {
+            Reason::InvalidInput
+        }
+        error if error.is_storage() => Reason::DataUnavailable,
+        _ => Reason::ProcessFailed,
     }
 }
 

@@ -12,7 +12,7 @@ use super::gather::{self, Ids};
 use super::install::{self, Installed};
 use super::server::{Server, gather_accounts};
 use super::task;
-use crate::api::job::TaskKind;
+use crate::api::job::{ContentJobSpec, TaskKind};
 use crate::content::BundleFacts;
 use crate::data::{
     self, BundleUse, ContentId, JobDir, JobRecord, JobState, Rendering, Renders, Store, Variant,
@@ -113,11 +113,21 @@ fn prepare<'a>(
     let store = Store::new(&server.data);
     let (content, bundle) = match request.spec.bundle.path.clone() {
         Some(path) => {
-            let staging = server.data.ensure("apps")?;
-            let opened = deploy::open(&request, &path, &staging)?;
-            // Nothing is deployed that could not be used.
-            deploy::facts(&opened.tree, &request.spec)?;
+            let opened = deploy::open(&request, &path, || Ok(server.data.ensure("apps")?))?;
+            // Nothing is deployed that could not be used: what is in force stays in force.
+            let facts = deploy::facts(&opened.tree, &request.spec)?;
             let content = deploy::content_id(&request.spec, &opened.source)?;
+            // New content has no defaults yet.
+            let content_image =
+                deploy::take_defaults(&store, &content, &mut request.spec).unwrap_or_default();
+            let ids = Ids {
+                content: content.to_string(),
+                bundle: "1".to_owned(),
+                job_key: "JOB".to_owned(),
+                rendering: "1".to_owned(),
+                content_image,
+            };
+            plan_of(server, &request.spec, facts, ids)?;
             let bundle = deploy::deploy(&server.data, &content, request.spec.content.is_some(), &opened)?;
             (content, bundle)
         }
@@ -173,6 +183,19 @@ fn new_key() -> String {
         .collect()
 }
 
+/// The plan of a job on this machine.
+fn plan_of(server: &Server, spec: &ContentJobSpec, facts: BundleFacts, ids: Ids) -> Result<Plan, LocalError> {
+    let settings = &server.settings;
+    let accounts = gather_accounts(settings, spec.run_as.as_deref())?;
+    let task = gather::task(Mode::Local, ids, spec.clone(), facts, Some(server.data.root()));
+    Ok(plan::plan(
+        &task,
+        settings,
+        &server.discovered.runtimes,
+        &accounts,
+    )?)
+}
+
 /// What a plan does beside installing.
 fn kind_of(plan: &Plan) -> TaskKind {
     let task = plan.processes.iter().find_map(|process| match process.purpose {
@@ -185,8 +208,6 @@ fn kind_of(plan: &Plan) -> TaskKind {
 impl Job<'_> {
     /// The plan, for a result of this number.
     pub(super) fn plan(&self, rendering: &str) -> Result<Plan, LocalError> {
-        let settings = &self.server.settings;
-        let accounts = gather_accounts(settings, self.request.spec.run_as.as_deref())?;
         let ids = Ids {
             content: self.content.to_string(),
             bundle: self.bundle.to_string(),
@@ -194,14 +215,7 @@ impl Job<'_> {
             rendering: rendering.to_owned(),
             content_image: self.content_image.clone(),
         };
-        let (spec, facts) = (self.request.spec.clone(), self.facts.clone());
-        let task = gather::task(Mode::Local, ids, spec, facts, Some(self.server.data.root()));
-        Ok(plan::plan(
-            &task,
-            settings,
-            &self.server.discovered.runtimes,
-            &accounts,
-        )?)
+        plan_of(self.server, &self.request.spec, self.facts.clone(), ids)
     }
 
     pub(super) fn renders(&self) -> Renders<'_> {

@@ -13,8 +13,9 @@ use crate::sandbox::{Bind, MaskPath, SandboxMode, SandboxSpec};
 const CODE: i32 = 43;
 /// Arguments that a careless script would split, drop or expand.
 const ARGUMENTS: [&str; 5] = ["two words", "", "*", "--flag=\"q\"", "$HOME"];
-/// Writes its process id and its arguments, one a line.
-const TARGET: &str = r#"printf '%s\n' "$$" "$@" >answer; exit 43"#;
+/// Writes its process id and its arguments, one a line, beside itself. A file, as the words of a command line that a
+/// supervisor splits would not run at all.
+const TARGET: &str = r#"printf '%s\n' "$$" "$@" >"${0%/*}/answer"; exit 43"#;
 /// The process id of the content's process in its PID namespace: the first that the first process starts.
 const FIRST_PID: &str = "2";
 
@@ -191,6 +192,9 @@ fn try_out(words: &[String], path: &Path, trial: &Trial<'_>) -> Result<(), Super
         source,
     };
     let directory = place.path().canonicalize().map_err(fault)?;
+    let target = directory.join("target");
+    std::fs::write(&target, TARGET).map_err(fault)?;
+    std::fs::set_permissions(&target, PermissionsExt::from_mode(0o444)).map_err(fault)?;
     std::os::unix::fs::chown(&directory, Some(trial.account.uid), Some(trial.account.gid)).map_err(fault)?;
     let (ended, printed) = launch(&trial_spec(words, &directory, trial), trial.launcher)?;
     if !printed.is_empty() {
@@ -228,10 +232,12 @@ fn try_out(words: &[String], path: &Path, trial: &Trial<'_>) -> Result<(), Super
 }
 
 fn trial_spec(words: &[String], directory: &Path, trial: &Trial<'_>) -> SandboxSpec {
-    let target = ["/bin/sh", "-c", TARGET, "sh"]
-        .into_iter()
-        .chain(ARGUMENTS)
-        .map(str::to_owned);
+    let target = [
+        "/bin/sh".to_owned(),
+        directory.join("target").display().to_string(),
+    ]
+    .into_iter()
+    .chain(ARGUMENTS.map(str::to_owned));
     let masks = trial.masks.iter().filter_map(|mask| {
         let path = mask.path.canonicalize().ok()?;
         Some(MaskPath {

@@ -7,6 +7,8 @@ use std::process::{Command, Stdio};
 
 use rustix::fs::StatVfsMountFlags;
 
+use crate::data::IoFailure;
+
 /// `Server.TempDir` can not be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TempDirError {
@@ -19,6 +21,9 @@ pub enum TempDirError {
         #[source]
         source: std::io::Error,
     },
+    /// It can not be written.
+    #[error("Server.TempDir: {0}")]
+    Write(#[from] IoFailure),
     /// Other accounts can not use it.
     #[error(
         "Server.TempDir {path} has mode {mode:04o}, but every account must be able to use it; run chmod 1777 on it or set another"
@@ -126,15 +131,16 @@ fn check_exec(path: &Path, real: &Path) -> Result<(), TempDirError> {
             path: path.to_owned(),
         });
     }
-    let place = tempfile::tempdir_in(real).map_err(read)?;
+    let write = |source| TempDirError::Write(IoFailure::new("write in", path, source));
+    let place = tempfile::tempdir_in(real).map_err(write)?;
     let program = place.path().join("try");
     let mut file = std::fs::OpenOptions::new()
         .write(true)
         .create_new(true)
         .mode(0o700)
         .open(&program)
-        .map_err(read)?;
-    file.write_all(b"#!/bin/sh\nexit 0\n").map_err(read)?;
+        .map_err(write)?;
+    file.write_all(b"#!/bin/sh\nexit 0\n").map_err(write)?;
     drop(file);
     let tried = Command::new(&program)
         .env_clear()

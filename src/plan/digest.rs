@@ -34,9 +34,12 @@ impl Digest {
 
     /// The first 16 bytes as 32 hexadecimal digits.
     pub(super) fn hex(self) -> String {
-        self.first_half()
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let digit = |half: u8| char::from(DIGITS[usize::from(half)]);
+        let bytes = self.first_half();
+        bytes
             .iter()
-            .map(|byte| format!("{byte:02x}"))
+            .flat_map(|byte| [digit(byte >> 4), digit(byte & 0xF)])
             .collect()
     }
 

@@ -88,7 +88,7 @@ pub enum PlanError {
         language: &'static str,
     },
     /// What names an account can name none.
-    #[error("{setting} '{value}' names no account: {source}")]
+    #[error("{setting} '{value}' names no account: {source}; give an account's name or number")]
     AccountSpec {
         /// The setting or field.
         setting: &'static str,

@@ -24,7 +24,7 @@ pub(super) fn decide(task: &Task, settings: &Settings, accounts: &Accounts) -> R
     let mut notes = Vec::new();
     let default = default_account(task.mode, settings, accounts)?;
     let own = own_account(task.mode, run_as, accounts).is_some();
-    if own && AccountSpec::parse(run_as) != Ok(AccountSpec::Name(default.name.clone())) {
+    if own && run_as != default.name && AccountSpec::parse(run_as) != Ok(AccountSpec::Uid(default.uid)) {
         notes.push(format!(
             "runs as '{}', the account that asked for it, not as {SETTING} '{run_as}': only root can change accounts",
             default.name

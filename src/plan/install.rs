@@ -230,7 +230,7 @@ pub(super) fn hashes(library: &RLibrary) -> BTreeMap<String, String> {
 
 /// Text of a lock file in a field of its own: a line break in it must not begin another field.
 fn one_line(text: &str) -> String {
-    text.split(char::is_control).collect::<Vec<_>>().join(" ")
+    text.replace(char::is_control, " ")
 }
 
 /// Whether the content asks for `uv` and does not get it.

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Task;
 use super::work::Work;
+use super::{Mode, Task};
 use crate::runtimes::{LanguageName, LanguageNeed, Matching, Needs};
 use crate::settings::Settings;
 
@@ -46,6 +46,16 @@ fn wish(language: LanguageName, task: &Task) -> Option<&str> {
     }
 }
 
+/// Whether this machine may run the language at all.
+fn is_on(language: LanguageName, settings: &Settings) -> bool {
+    match language {
+        LanguageName::R => settings.r.enabled,
+        LanguageName::Python => settings.python.enabled,
+        LanguageName::Quarto => settings.quarto.enabled,
+        LanguageName::Nodejs | LanguageName::Tensorflow => true,
+    }
+}
+
 /// The job's wish replaces what the manifest says; it is a specifier if it starts with an operator.
 fn need(language: LanguageName, task: &Task, settings: &Settings) -> LanguageNeed {
     let matching = match language {
@@ -69,5 +79,6 @@ fn need(language: LanguageName, task: &Task, settings: &Settings) -> LanguageNee
         version,
         requires,
         matching,
+        off: task.mode == Mode::Local && !is_on(language, settings),
     }
 }

@@ -1,7 +1,7 @@
 //! Names in the shared cache of R packages (PK1). A package's hash covers everything it is made from, so that
 //! no content can put a package of its own in the place where another content's is looked for.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::PlanError;
 use super::digest::Digest;
@@ -40,48 +40,103 @@ pub(super) fn entries(
     external: &[String],
     origin: &Origin<'_>,
 ) -> Result<Vec<Entry>, PlanError> {
-    let locked = by_name(packages, external)?;
-    let mut hashes: BTreeMap<&str, String> = BTreeMap::new();
-    let mut order: Vec<&RPackage> = Vec::with_capacity(locked.len());
-    let mut ready: BTreeSet<&str> = BTreeSet::new();
-    let mut waiting: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut dependants: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for (name, package) in &locked {
-        let needs: BTreeSet<&str> = needs(package, &locked).collect();
-        for need in &needs {
-            dependants.entry(need).or_default().push(name);
-        }
-        waiting.insert(name, needs.len());
-        if needs.is_empty() {
-            ready.insert(name);
-        }
+    let lock = Lock::new(by_name(packages, external)?);
+    let mut hashes: Vec<Option<String>> = vec![None; lock.packages.len()];
+    let mut order = lock.order();
+    for &index in &order {
+        hashes[index] = Some(lock.hash(index, &hashes, origin));
     }
-    while let Some(name) = ready.pop_first() {
-        let package = locked[name];
-        let hash = own(package, origin)
-            .fields(package.requires.iter().map(|need| {
-                let hash = hashes.get(need.as_str()).map_or("external", String::as_str);
-                format!("{need}={hash}")
-            }))
-            .hex();
-        hashes.insert(name, hash);
-        order.push(package);
-        for dependant in dependants.get(name).into_iter().flatten() {
-            if let Some(left) = waiting.get_mut(dependant) {
-                *left -= 1;
-                if *left == 0 {
-                    ready.insert(dependant);
+    for (index, hash) in hashes.iter_mut().enumerate().filter(|(_, hash)| hash.is_none()) {
+        *hash = Some(lock.hash_in_cycle(index, origin));
+        order.push(index);
+    }
+    let entry = |index: usize| entry(lock.packages[index], hashes[index].clone().unwrap_or_default());
+    Ok(order.into_iter().map(entry).collect())
+}
+
+/// The packages by number, sorted by name, and what each needs by number: a name is looked up once.
+struct Lock<'a> {
+    packages: Vec<&'a RPackage>,
+    /// For each entry of `requires`; `None` is a package outside the lock.
+    needs: Vec<Vec<Option<usize>>>,
+}
+
+impl<'a> Lock<'a> {
+    fn new(locked: BTreeMap<&'a str, &'a RPackage>) -> Self {
+        let numbers: HashMap<&str, usize> = locked
+            .keys()
+            .enumerate()
+            .map(|(number, name)| (*name, number))
+            .collect();
+        let packages: Vec<&RPackage> = locked.into_values().collect();
+        let number = |need: &String| numbers.get(need.as_str()).copied();
+        let needs = packages
+            .iter()
+            .map(|package| package.requires.iter().map(number).collect())
+            .collect();
+        Self { packages, needs }
+    }
+
+    /// The packages a package needs, each once.
+    fn needs(&self, index: usize) -> BTreeSet<usize> {
+        self.needs[index].iter().flatten().copied().collect()
+    }
+
+    /// Each package after those it needs, by name among equals. What is part of a cycle or needs one is left out.
+    fn order(&self) -> Vec<usize> {
+        let needs: Vec<BTreeSet<usize>> = (0..self.packages.len()).map(|index| self.needs(index)).collect();
+        let mut waiting: Vec<usize> = needs.iter().map(BTreeSet::len).collect();
+        let mut dependants: Vec<Vec<usize>> = vec![Vec::new(); needs.len()];
+        for (index, needed) in needs.iter().enumerate() {
+            for need in needed {
+                dependants[*need].push(index);
+            }
+        }
+        let mut ready: BTreeSet<usize> = (0..waiting.len()).filter(|index| waiting[*index] == 0).collect();
+        let mut order = Vec::with_capacity(needs.len());
+        while let Some(index) = ready.pop_first() {
+            order.push(index);
+            for dependant in &dependants[index] {
+                waiting[*dependant] -= 1;
+                if waiting[*dependant] == 0 {
+                    ready.insert(*dependant);
                 }
             }
         }
+        order
     }
-    for (name, package) in &locked {
-        if !hashes.contains_key(name) {
-            hashes.insert(name, of_cycle(package, &locked, origin));
-            order.push(package);
+
+    /// The hash of a package all of whose needs have theirs.
+    fn hash(&self, index: usize, hashes: &[Option<String>], origin: &Origin<'_>) -> String {
+        let needed = self.packages[index]
+            .requires
+            .iter()
+            .zip(&self.needs[index])
+            .map(|(need, number)| {
+                let hash = number
+                    .and_then(|number| hashes[number].as_deref())
+                    .unwrap_or("external");
+                format!("{need}={hash}")
+            });
+        own(self.packages[index], origin).fields(needed).hex()
+    }
+
+    /// Lock files of working libraries have no cycles. A broken one gets a hash over all it can reach.
+    fn hash_in_cycle(&self, index: usize, origin: &Origin<'_>) -> String {
+        let mut reached = BTreeSet::new();
+        let mut left = vec![index];
+        while let Some(next) = left.pop() {
+            left.extend(self.needs(next).into_iter().filter(|need| reached.insert(*need)));
         }
+        own(self.packages[index], origin)
+            .field("cycle")
+            .fields(
+                reached
+                    .iter()
+                    .map(|index| own(self.packages[*index], origin).hex()),
+            )
+            .hex()
     }
-    Ok(order.into_iter().map(|package| entry(package, &hashes)).collect())
 }
 
 fn by_name<'a>(
@@ -109,19 +164,6 @@ fn by_name<'a>(
         }
     }
     Ok(locked)
-}
-
-fn needs<'a>(
-    package: &'a RPackage,
-    locked: &BTreeMap<&'a str, &'a RPackage>,
-) -> impl Iterator<Item = &'a str> {
-    package
-        .requires
-        .iter()
-        .map(String::as_str)
-        .filter(|need| locked.contains_key(need))
-        .collect::<Vec<_>>()
-        .into_iter()
 }
 
 /// Sources that are no repository. The installer has the same list.
@@ -164,30 +206,13 @@ fn own(package: &RPackage, origin: &Origin<'_>) -> Digest {
     }
 }
 
-/// Lock files of working libraries have no cycles. A broken one gets a hash over all it can reach.
-fn of_cycle(package: &RPackage, locked: &BTreeMap<&str, &RPackage>, origin: &Origin<'_>) -> String {
-    let mut reached: BTreeSet<&str> = BTreeSet::new();
-    let mut left = vec![package];
-    while let Some(next) = left.pop() {
-        for need in needs(next, locked) {
-            if reached.insert(need) {
-                left.push(locked[need]);
-            }
-        }
-    }
-    own(package, origin)
-        .field("cycle")
-        .fields(reached.iter().map(|name| own(locked[name], origin).hex()))
-        .hex()
-}
-
-fn entry(package: &RPackage, hashes: &BTreeMap<&str, String>) -> Entry {
+fn entry(package: &RPackage, hash: String) -> Entry {
     Entry {
         name: package.name.clone(),
         version: package.version.clone(),
         source: package.source.clone(),
         repository: package.repository.clone(),
-        hash: hashes.get(package.name.as_str()).cloned().unwrap_or_default(),
+        hash,
         requires: package.requires.clone(),
         is_remote: is_remote(package),
     }

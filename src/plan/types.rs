@@ -67,12 +67,13 @@ pub struct Plan {
     pub content: String,
     /// The bundle (YY).
     pub bundle: String,
+    /// What a reader should know: inferences, ignored settings, weakened isolation.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     /// The runtime and why it was chosen (EX3, EX5).
     pub runtime: Choice,
     /// The processes.
     pub processes: Vec<ProcessPlan>,
-    /// What a reader should know: inferences, ignored settings, weakened isolation.
-    pub notes: Vec<String>,
 }
 
 /// One process.
@@ -84,30 +85,34 @@ pub struct ProcessPlan {
     /// Its full command line, the supervisor's words first (SV1).
     pub command: Vec<String>,
     /// How many words of `command` are the supervisor's.
+    #[serde(skip_serializing_if = "is_zero")]
     pub supervisor_words: usize,
     /// Working directory.
     pub working_dir: String,
     /// Account (RA).
     pub identity: Identity,
-    /// Environment (EN).
-    pub env: BTreeMap<String, EnvValue>,
     /// What it sees of the data, and whether it may write there (FS3). Parents come before what lies below them.
     pub mounts: Vec<Mount>,
-    /// Files written for this process alone, shown read-only below `names::MOUNT_INPUTS` (a ConfigMap in Pod mode).
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub inputs: Vec<InputFile>,
     /// What it does not see (FS1).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub masks: Vec<Mask>,
     /// Its temporary directory (TD1).
     pub tmp: TmpDir,
     /// What covers `/home` (FS5).
     pub home: HomePlan,
     /// Limits.
+    #[serde(skip_serializing_if = "Limits::is_empty")]
     pub limits: Limits,
     /// Ended after this many seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout_seconds: Option<u64>,
     /// What it makes, and what becomes of that.
     pub output: Output,
+    /// Environment (EN).
+    pub env: BTreeMap<String, EnvValue>,
+    /// Files written for this process alone, shown read-only below `names::MOUNT_INPUTS` (a ConfigMap in Pod mode).
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub inputs: Vec<InputFile>,
 }
 
 /// What a process is for.
@@ -133,33 +138,35 @@ pub struct Identity {
     /// All groups, the primary one included, sorted.
     pub groups: Vec<u32>,
     /// Home directory of the account, where it has one that exists.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub home: Option<PathBuf>,
 }
 
-/// Value of a variable.
+/// Value of a variable. Written as the plain text, or as `{secretKeyRef: {name, key}}`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub enum EnvValue {
-    /// The value itself.
-    Value(String),
     /// A key of a Secret: read when the process starts, never printed (EN4).
     SecretKeyRef(KeyRef),
     /// A key of a ConfigMap.
     ConfigMapKeyRef(KeyRef),
+    /// The value itself.
+    #[serde(untagged)]
+    Value(String),
 }
 
 /// One exposed directory.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Mount {
-    /// Where it is.
-    pub source: Source,
     /// Where the process sees it.
     pub target: String,
     /// Whether it may write there.
     pub access: Access,
     /// What it is, for people.
     pub what: String,
+    /// Where it is.
+    pub source: Source,
 }
 
 /// A file that is written for one process.
@@ -235,15 +242,33 @@ pub enum HomePlan {
 #[serde(rename_all = "camelCase")]
 pub struct Limits {
     /// Memory in bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub memory_bytes: Option<u64>,
     /// CPU in thousandths of a core.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub cpu_millis: Option<u64>,
     /// Processes and threads.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub pids: Option<u64>,
     /// Size of one written file in bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub file_size_bytes: Option<u64>,
     /// Open files.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub open_files: Option<u64>,
+}
+
+impl Limits {
+    /// Whether nothing is limited.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 /// What a process makes.
@@ -270,12 +295,15 @@ pub enum Output {
     /// A result below `DataDir` (RD2).
     Result {
         /// Copy of the source, relative to `DataDir`, removed afterwards (RD1). `None` for a site rendered in place (ST1).
+        #[serde(skip_serializing_if = "Option::is_none")]
         source_copy: Option<String>,
         /// Output directory, relative to `DataDir`.
         directory: String,
         /// Subdirectory that becomes the root of the output (ST2); `None` leaves it as it is (ST3).
+        #[serde(skip_serializing_if = "Option::is_none")]
         site_output_dir: Option<String>,
         /// Main file, if there is one.
+        #[serde(skip_serializing_if = "Option::is_none")]
         index: Option<String>,
         /// Whether it is served after success (RD3).
         activate: bool,

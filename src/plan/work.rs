@@ -65,10 +65,12 @@ fn task_kind(task: &Task, app_mode: AppMode) -> Result<TaskKind, PlanError> {
     };
     let hint = match (kind, nature) {
         (TaskKind::Render, Nature::Document) => return Ok(kind),
-        (TaskKind::Render, Nature::Files) => "it is served as it is, without a process",
+        (TaskKind::Render, Nature::Files) => {
+            "it is served as it is, without a process: 'offhost content deploy' is all it needs"
+        }
         (TaskKind::Render, Nature::Command) => "set spec.task to Run and spec.command to its command line",
         (TaskKind::Render, Nature::Application) => {
-            "it is interactive: a finite task can only Install its packages or Run a command of it"
+            "it is interactive, so a job can only install its packages (spec.task: Install) or run a command of it (spec.task: Run)"
         }
         (TaskKind::RenderSite, _) if !site => "only R Markdown and Quarto content can be a site",
         _ => return Ok(kind),

@@ -2,7 +2,7 @@
 //!
 //! For each enabled language: the executables that the settings name, or where they name none the one on PATH;
 //! then, where scanning is on, the usual directories. What the settings name must work, else it is an error. What
-//! is only come across and does not work, or has a version that is there already, is left out with a note.
+//! is only come across and does not work, or has a version that is there already, is left out with a remark.
 
 use std::{path::PathBuf, time::Duration};
 
@@ -22,8 +22,12 @@ pub struct Discovered {
     pub runtimes: Runtimes,
     /// Each interpreter of it, in the order they were found.
     pub found: Vec<Found>,
-    /// What was left out and why, one sentence each.
+    /// What is odd about what the settings name, one sentence each.
     pub notes: Vec<String>,
+    /// What was only come across and left out, one sentence each.
+    pub left_out: Vec<String>,
+    /// The languages of which nothing was found, though the settings allow them.
+    pub absent: Vec<LanguageName>,
 }
 
 /// One interpreter that was found.
@@ -142,7 +146,6 @@ pub fn discover(settings: &Settings) -> Result<Discovered, DiscoverError> {
 fn searches([r, python, quarto]: [&Language; 3], homes: &[PathBuf], places: &Places) -> [Search; 3] {
     let search = |language, setting, program, from: &Language, parents: &[PathBuf]| Search {
         language,
-        setting,
         program,
         enabled: from.enabled,
         named: from
@@ -185,7 +188,7 @@ fn searches([r, python, quarto]: [&Language; 3], homes: &[PathBuf], places: &Pla
 
 fn discover_in(searches: &[Search], places: &Places, limit: Duration) -> Result<Discovered, DiscoverError> {
     let mut found = Vec::new();
-    let mut notes = Vec::new();
+    let (mut notes, mut left_out, mut absent) = (Vec::new(), Vec::new(), Vec::new());
     for search in searches.iter().filter(|search| search.enabled) {
         let mut finder = Finder {
             search,
@@ -193,17 +196,22 @@ fn discover_in(searches: &[Search], places: &Places, limit: Duration) -> Result<
             limit,
             found: Vec::new(),
             notes: &mut notes,
+            left_out: &mut left_out,
         };
         finder.take_named()?;
         finder.take_from_path();
         finder.take_scanned();
-        finder.note_absence();
+        if finder.found.is_empty() {
+            absent.push(search.language);
+        }
         found.append(&mut finder.found);
     }
     Ok(Discovered {
         runtimes: runtimes(&found),
         found,
         notes,
+        left_out,
+        absent,
     })
 }
 

@@ -72,7 +72,6 @@ fn search(language: LanguageName, named: &[&Path], scanned: Vec<PathBuf>) -> Sea
     let named = named.iter().map(|path| (setting, path.to_path_buf())).collect();
     Search {
         language,
-        setting,
         program,
         enabled: true,
         named,
@@ -112,7 +111,10 @@ fn settings_name_several_versions_in_their_order() {
         runtime.installations[&LanguageName::R][1].path,
         old.display().to_string()
     );
-    assert!(discovered.notes.is_empty(), "{:?}", discovered.notes);
+    assert!(
+        discovered.notes.is_empty() && discovered.left_out.is_empty(),
+        "{discovered:?}"
+    );
 }
 
 /// Proves: EX1 (L)
@@ -137,17 +139,17 @@ fn path_gives_the_default_and_scanning_more() {
             ("4.4.1".to_owned(), Origin::Scan)
         ]
     );
-    assert!(discovered.notes.is_empty(), "{:?}", discovered.notes);
+    assert!(
+        discovered.notes.is_empty() && discovered.left_out.is_empty(),
+        "{discovered:?}"
+    );
     let nothing = run(
         search(LanguageName::Quarto, &[], vec![]),
         &machine.places(&["bin"]),
     )
     .unwrap();
     assert!(nothing.found.is_empty());
-    assert_eq!(
-        nothing.notes,
-        ["no Quarto was found on this machine; install it, or name it in Quarto.Executable"]
-    );
+    assert_eq!(nothing.absent, [LanguageName::Quarto]);
 }
 
 /// Proves: EX2 (L)
@@ -169,8 +171,8 @@ fn scanned_directories_are_asked_and_links_seen_as_the_same() {
             ("3.9.1".to_owned(), Origin::Scan)
         ]
     );
-    let notes = discovered.notes.join("\n");
-    assert_eq!(discovered.notes.len(), 2, "{notes}");
+    let notes = discovered.left_out.join("\n");
+    assert_eq!(discovered.left_out.len(), 2, "{notes}");
     assert!(notes.contains("again/bin/python3 is left out: "), "{notes}");
     assert!(
         notes.contains("broken/bin/python3 is left out: it ended with exit status: 3 and said 'no'"),
@@ -238,7 +240,7 @@ fn an_interpreter_in_a_closed_home_is_passed_over() {
     assert_eq!(discovered.found[0].path, open);
     let home = machine.path("home").display().to_string();
     assert_eq!(
-        discovered.notes,
+        discovered.left_out,
         [
             format!(
                 "{} is left out: other accounts can not pass {home}",
@@ -298,7 +300,7 @@ fn a_language_that_is_off_is_not_looked_for() {
     let mut off = search(LanguageName::R, &[&machine.path("gone")], vec![]);
     off.enabled = false;
     let discovered = run(off, &Places::default()).unwrap();
-    assert!(discovered.found.is_empty() && discovered.notes.is_empty());
+    assert!(discovered.found.is_empty() && discovered.left_out.is_empty() && discovered.absent.is_empty());
     assert_eq!(discovered.runtimes.runtimes.len(), 1);
 }
 

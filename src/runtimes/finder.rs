@@ -17,7 +17,6 @@ use super::{
 /// What to look for in one language.
 pub(super) struct Search {
     pub(super) language: LanguageName,
-    pub(super) setting: &'static str,
     pub(super) program: &'static str,
     pub(super) enabled: bool,
     pub(super) named: Vec<(&'static str, PathBuf)>,
@@ -31,6 +30,7 @@ pub(super) struct Finder<'a> {
     pub(super) limit: Duration,
     pub(super) found: Vec<Found>,
     pub(super) notes: &'a mut Vec<String>,
+    pub(super) left_out: &'a mut Vec<String>,
 }
 
 impl Finder<'_> {
@@ -91,16 +91,6 @@ impl Finder<'_> {
         }
     }
 
-    pub(super) fn note_absence(&mut self) {
-        if self.found.is_empty() {
-            self.notes.push(format!(
-                "no {} was found on this machine; install it, or name it in {}",
-                self.search.language.label(),
-                self.search.setting
-            ));
-        }
-    }
-
     fn take_if_usable(&mut self, path: &Path, origin: Origin) -> bool {
         match self.usable(path, origin) {
             Ok((version, path)) => {
@@ -108,7 +98,8 @@ impl Finder<'_> {
                 true
             }
             Err(why) => {
-                self.notes.push(format!("{} is left out: {why}", path.display()));
+                self.left_out
+                    .push(format!("{} is left out: {why}", path.display()));
                 false
             }
         }

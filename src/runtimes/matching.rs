@@ -20,6 +20,7 @@ pub struct Wanted {
     version: Option<Version>,
     requires: Option<Requirement>,
     matching: Matching,
+    off: bool,
 }
 
 /// A need that can not be read.
@@ -135,6 +136,12 @@ pub enum Mismatch {
         /// The language.
         language: LanguageName,
     },
+    /// The settings switch the language off.
+    #[error("{} is switched off ({}.Enabled = false)", language.label(), language.label())]
+    Off {
+        /// The language.
+        language: LanguageName,
+    },
     /// No version of it is allowed.
     #[error("it has {} {installed}, and {rule}", language.label())]
     NoneAllowed {
@@ -160,7 +167,20 @@ impl Wanted {
             version: version.map_err(|source| NeedError::Version { language, source })?,
             requires: requires.map_err(|source| NeedError::Requires { language, source })?,
             matching: need.matching,
+            off: need.off,
         })
+    }
+
+    /// The language it is about.
+    #[must_use]
+    pub fn language(&self) -> LanguageName {
+        self.language
+    }
+
+    /// Whether the settings switch the language off.
+    #[must_use]
+    pub fn is_off(&self) -> bool {
+        self.off
     }
 
     /// Chooses among installations, whatever their order; one whose version can not be read is never chosen.
@@ -220,6 +240,9 @@ impl Wanted {
 
     fn mismatch(&self, installations: &[Installation]) -> Mismatch {
         let language = self.language;
+        if self.off {
+            return Mismatch::Off { language };
+        }
         if installations.is_empty() {
             return Mismatch::Absent { language };
         }

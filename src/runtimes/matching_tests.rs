@@ -17,6 +17,7 @@ fn wanted(version: Option<&str>, requires: Option<&str>, matching: Matching) -> 
         version: version.map(str::to_owned),
         requires: requires.map(str::to_owned),
         matching,
+        off: false,
     };
     Wanted::read(LanguageName::Python, &need).unwrap()
 }
@@ -185,6 +186,7 @@ fn an_unreadable_need_names_language_and_text() {
         version: version.map(str::to_owned),
         requires: requires.map(str::to_owned),
         matching: Matching::Nearest,
+        off: false,
     };
     let error = Wanted::read(LanguageName::R, &need(Some("devel"), None)).unwrap_err();
     assert!(

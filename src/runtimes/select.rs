@@ -64,34 +64,42 @@ pub enum NoCandidate {
         suggestion: String,
     },
     /// None fits.
-    #[error("{}", none_fits(needs, *local, candidates))]
+    #[error("no {place} fits content that needs {needs}; {advice}:{}", lines(candidates))]
     NoneFits {
         /// What the content needs, in words.
         needs: String,
-        /// Whether this machine's own installations were looked at, and not images.
-        local: bool,
+        /// What was looked at: images, or this machine's own installations.
+        place: &'static str,
+        /// What to do.
+        advice: String,
         /// Every runtime, in the order of the file.
         candidates: Vec<CandidateReport>,
     },
 }
 
-fn none_fits(needs: &str, local: bool, candidates: &[CandidateReport]) -> String {
-    let (place, advice) = if local {
-        (
-            "installation on this machine",
-            "install what is missing, or name it in R.Executable, Python.Executable or Quarto.Executable",
-        )
-    } else {
-        (
-            "image of runtimes.yaml",
-            "add an image that has them, or publish the content with versions that are there",
-        )
-    };
-    let mut text = format!("no {place} fits content that needs {needs}; {advice}:");
-    for candidate in candidates {
-        text.push_str(&format!("\n  {}: {}", candidate.label(), candidate.reason));
+fn lines(candidates: &[CandidateReport]) -> String {
+    let line = |candidate: &CandidateReport| format!("\n  {}: {}", candidate.label(), candidate.reason);
+    candidates.iter().map(line).collect()
+}
+
+/// What to do where none fits: a language that is switched off is not missed but not wanted.
+fn advice(wanted: &BTreeMap<LanguageName, Wanted>, local: bool) -> String {
+    if !local {
+        return "add an image that has them, or publish the content with versions that are there".to_owned();
     }
-    text
+    let off: Vec<String> = wanted
+        .values()
+        .filter(|wanted| wanted.is_off())
+        .map(|wanted| format!("{}.Enabled = true", wanted.language().label()))
+        .collect();
+    if !off.is_empty() {
+        return format!("set {} in the configuration", words::and(&off));
+    }
+    let settings: Vec<String> = wanted
+        .keys()
+        .map(|language| format!("{}.Executable", language.label()))
+        .collect();
+    format!("install what is missing, or name it in {}", words::and(&settings))
 }
 
 impl CandidateReport {
@@ -157,7 +165,12 @@ pub fn select(needs: &Needs, runtimes: &Runtimes) -> Result<Choice, NoCandidate>
     let Some(chosen) = best(&candidates) else {
         return Err(NoCandidate::NoneFits {
             needs: in_words(&wanted),
-            local,
+            place: if local {
+                "installation on this machine"
+            } else {
+                "image of runtimes.yaml"
+            },
+            advice: advice(&wanted, local),
             candidates: reports,
         });
     };

@@ -32,6 +32,7 @@ fn needs(r: Option<&str>, python: Option<&str>) -> Needs {
         version: Some(version.to_owned()),
         requires: None,
         matching,
+        off: false,
     };
     let r = r.map(|version| (LanguageName::R, need(version, Matching::Nearest)));
     let python = python.map(|version| (LanguageName::Python, need(version, Matching::MajorMinor)));
@@ -207,7 +208,23 @@ fn local_mode_does_not_look_at_names_of_images() {
             .unwrap_err()
             .to_string(),
         "no installation on this machine fits content that needs Python 3.8.13 (major-minor); install what is \
-         missing, or name it in R.Executable, Python.Executable or Quarto.Executable:\n  local: it has no Python"
+         missing, or name it in Python.Executable:\n  local: it has no Python"
+    );
+}
+
+/// Proves: EX1 (L)
+#[test]
+fn a_language_that_is_off_is_told_with_its_setting() {
+    let mut needs = needs(Some("4.3.0"), Some("3.8.13"));
+    for need in needs.languages.values_mut().skip(1) {
+        need.off = true;
+    }
+    let mut local = runtimes("- name: x\n  r: {installations: [{version: 4.3.0, path: /R}]}\n");
+    LOCAL_RUNTIME.clone_into(&mut local.runtimes[0].name);
+    assert_eq!(
+        select(&needs, &local).unwrap_err().to_string(),
+        "no installation on this machine fits content that needs R 4.3.0 (nearest) and Python 3.8.13 (major-minor); \
+         set Python.Enabled = true in the configuration:\n  local: Python is switched off (Python.Enabled = false)"
     );
 }
 

@@ -115,6 +115,9 @@ pub struct LanguageNeed {
     pub requires: Option<String>,
     /// Matching mode of the settings.
     pub matching: Matching,
+    /// Whether the settings switch the language off on this machine (`Python.Enabled = false`).
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub off: bool,
 }
 
 /// What content asks of a runtime.
@@ -132,15 +135,19 @@ pub struct Needs {
 
 /// The chosen runtime and why.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Choice {
     /// Name of the runtime: an image reference, or `local`.
+    #[serde(rename = "name")]
     pub runtime: String,
     /// Supervisor of the runtime.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub supervisor: Vec<String>,
     /// The interpreter chosen for each language.
     pub interpreters: BTreeMap<LanguageName, Installation>,
     /// One sentence a candidate: why it was or was not chosen.
     pub explanation: Vec<String>,
     /// Volume mounts of the runtime, as written.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub volume_mounts: Vec<serde_json::Value>,
 }

@@ -28,6 +28,6 @@ pub mod values;
 pub use check::{PathFault, PathProblem, check_paths};
 pub use error::SettingsError;
 pub use load::{LoadOptions, Loaded, OrdinaryUser, load, load_values};
-pub use origin::{Origin, SettingValue};
+pub use origin::{Origin, SettingValue, without_password};
 pub use resolve::Resolved;
 pub use typed::*;

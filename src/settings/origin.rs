@@ -81,7 +81,8 @@ fn shown(setting: &Setting, value: &str) -> String {
 }
 
 /// Addresses may carry a password before the host.
-fn without_password(value: &str) -> String {
+#[must_use]
+pub fn without_password(value: &str) -> String {
     let Some((scheme, rest)) = value.split_once("://") else {
         return value.to_owned();
     };

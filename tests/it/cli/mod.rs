@@ -1,0 +1,11 @@
+//! The command line from end to end, with the real programs.
+
+mod bad_accounts;
+mod bad_bundles;
+mod bad_places;
+mod bad_supervisors;
+mod bad_words;
+mod help;
+mod place;
+mod plan;
+mod show;

@@ -99,3 +99,34 @@ fn settings_on_pages_can_be_read() {
         gcfg::parse(block.text.as_bytes(), &place).unwrap_or_else(|error| panic!("{error}"));
     }
 }
+
+/// Messages of the page are looked for by what does not change in them. Sources break long ones over lines.
+#[test]
+fn messages_on_the_page_are_messages_of_the_program() {
+    let sources: Vec<String> = ["src", "runtime"]
+        .into_iter()
+        .flat_map(files)
+        .map(|path| {
+            let text = text(&path).replace("\\\"", "\"");
+            let lines: Vec<&str> = text
+                .lines()
+                .map(|line| line.trim().trim_end_matches('\\'))
+                .collect();
+            lines.concat()
+        })
+        .collect();
+    let page = text("docs/troubleshooting.md");
+    let rows = page.lines().filter_map(|line| line.strip_prefix("| `"));
+    let mut count = 0;
+    for row in rows {
+        let message = row.split('`').next().unwrap_or_default();
+        for part in message.split('…').filter(|part| part.trim().len() > 4) {
+            count += 1;
+            assert!(
+                sources.iter().any(|source| source.contains(part)),
+                "no source says {part:?}"
+            );
+        }
+    }
+    assert!(count > 20, "{count}");
+}

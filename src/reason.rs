@@ -23,6 +23,8 @@ pub enum Reason {
     OutOfMemory,
     /// The data directory could not be read or written.
     DataUnavailable,
+    /// The job was stopped, or its server ended while it ran.
+    Interrupted,
 }
 
 impl Reason {
@@ -40,6 +42,7 @@ impl Reason {
             Self::DeadlineExceeded => "DeadlineExceeded",
             Self::OutOfMemory => "OutOfMemory",
             Self::DataUnavailable => "DataUnavailable",
+            Self::Interrupted => "Interrupted",
         }
     }
 
@@ -56,6 +59,7 @@ impl Reason {
             Self::DeadlineExceeded => 124,
             Self::OutOfMemory => 137,
             Self::DataUnavailable => 74,
+            Self::Interrupted => 75,
         }
     }
 }

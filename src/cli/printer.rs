@@ -1,6 +1,7 @@
 //! Standard output and standard error of the command line.
 
 use std::io::{IsTerminal, Write};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use indicatif::ProgressBar;
@@ -42,48 +43,50 @@ pub(crate) fn table(rows: &[Vec<String>]) {
 /// What a job is doing: a spinner on a terminal, plain lines elsewhere.
 #[derive(Debug)]
 pub(crate) struct Progress {
-    bar: Option<ProgressBar>,
+    terminal: bool,
+    /// There is one only between the beginning and the end of a step: one that waits is drawn over what others write.
+    spinner: Mutex<Option<ProgressBar>>,
 }
 
 impl Progress {
     /// Progress on standard error.
     pub(crate) fn new() -> Self {
         Self {
-            bar: std::io::stderr().is_terminal().then(ProgressBar::new_spinner),
+            terminal: std::io::stderr().is_terminal(),
+            spinner: Mutex::new(None),
         }
     }
 
     /// Says what begins now.
     pub(crate) fn step(&self, text: &str) {
-        match &self.bar {
-            Some(bar) => {
-                bar.enable_steady_tick(Duration::from_millis(120));
-                bar.set_message(text.to_owned());
-            }
-            None => note(format!("offhost: {text}")),
+        if !self.terminal {
+            note(format!("offhost: {text}"));
+            return;
         }
+        self.pause();
+        let spinner = ProgressBar::new_spinner().with_message(text.to_owned());
+        spinner.enable_steady_tick(Duration::from_millis(120));
+        *self.held() = Some(spinner);
     }
 
     /// Says that something is done, and leaves the line there.
     pub(crate) fn done(&self, text: &str) {
-        match &self.bar {
-            Some(bar) => {
-                bar.disable_steady_tick();
-                bar.suspend(|| note(format!("✓ {text}")));
-                bar.set_message("");
-                bar.finish_and_clear();
-                bar.reset();
-            }
-            None => note(format!("offhost: {text}")),
+        self.pause();
+        match self.terminal {
+            true if text.starts_with("note: ") => note(text),
+            true => note(format!("✓ {text}")),
+            false => note(format!("offhost: {text}")),
         }
     }
 
-    /// Hides the spinner while a process writes to the terminal itself.
+    /// Takes the spinner away before somebody else writes to the terminal.
     pub(crate) fn pause(&self) {
-        if let Some(bar) = &self.bar {
-            bar.disable_steady_tick();
-            bar.finish_and_clear();
-            bar.reset();
+        if let Some(spinner) = self.held().take() {
+            spinner.finish_and_clear();
         }
+    }
+
+    fn held(&self) -> MutexGuard<'_, Option<ProgressBar>> {
+        self.spinner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

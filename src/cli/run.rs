@@ -17,7 +17,7 @@ impl From<LocalError> for Failure {
     fn from(error: LocalError) -> Self {
         Self {
             reason: error.reason(),
-            exit_code: error.process_code(),
+            exit_code: error.exit_code(),
             message: error.to_string(),
         }
     }

@@ -85,6 +85,14 @@ pub enum ArchiveError {
     },
 }
 
+impl ArchiveError {
+    /// Whether the place it is unpacked to is the cause: nothing is wrong with the archive itself.
+    #[must_use]
+    pub fn is_storage(&self) -> bool {
+        matches!(self, Self::Write { .. } | Self::Destination { .. })
+    }
+}
+
 /// How much an archive may hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {

@@ -2,13 +2,18 @@
 
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
+
 use super::dir::DataDir;
 use super::failure::IoFailure;
-use super::fdio;
-use super::layout::{self, COPY_PREFIX, ContentId, GONE_PREFIX, R_STAGING_PREFIX, STAGING_PREFIX};
+use super::layout::{
+    self, COPY_PREFIX, ContentId, GONE_PREFIX, R_STAGING_PREFIX, STAGING_PREFIX, UNPACK_PREFIX,
+};
 use super::lock::{FileLock, Probe};
+use super::records::StoreError;
 use super::remove::remove_tree;
 use super::store::Store;
+use super::{fdio, interrupted};
 use crate::names::WORKSPACES;
 
 /// What a sweep has done.
@@ -112,6 +117,7 @@ impl Sweeper<'_> {
     /// Staging directories of killed deployments, and records of bundles that never came to be.
     fn contents(&mut self) {
         let apps = self.data.path(layout::apps());
+        self.staged_below(&apps, UNPACK_PREFIX, 0, "rest of a killed deployment");
         for name in self.names(&apps) {
             if name.starts_with(GONE_PREFIX) {
                 self.remove(&apps.join(&name), "rest of a removed content item");
@@ -222,22 +228,33 @@ impl Sweeper<'_> {
             (PathBuf::from("runtime"), STAGING_PREFIX, 0),
         ] {
             let top = self.data.path(top);
-            self.staged_below(&top, prefix, depth);
+            self.staged_below(&top, prefix, depth, "rest of a killed installation");
         }
     }
 
-    fn staged_below(&mut self, dir: &Path, prefix: &str, depth: usize) {
+    fn staged_below(&mut self, dir: &Path, prefix: &str, depth: usize, what: &'static str) {
         for name in self.names(dir) {
             let path = dir.join(&name);
-            if name.ends_with(".lock") {
-                continue;
-            }
-            if name.starts_with(prefix) {
-                self.if_dead(&path, |sweeper| {
-                    sweeper.remove(&path, "rest of a killed installation")
-                });
+            if let Some(locked) = name.strip_suffix(".lock") {
+                self.lone_lock(dir, locked, prefix);
+            } else if name.starts_with(prefix) {
+                self.if_dead(&path, |sweeper| sweeper.remove(&path, what));
             } else if depth > 0 && !name.starts_with('.') {
-                self.staged_below(&path, prefix, depth - 1);
+                self.staged_below(&path, prefix, depth - 1, what);
+            }
+        }
+    }
+
+    /// Removes the lock of something that was never made, or is gone already.
+    fn lone_lock(&mut self, dir: &Path, locked: &str, prefix: &str) {
+        let names = [Some(locked), locked.strip_prefix('.')];
+        for name in names
+            .into_iter()
+            .flatten()
+            .filter(|name| name.starts_with(prefix))
+        {
+            if !dir.join(name).exists() {
+                self.if_dead(&dir.join(name), |_| {});
             }
         }
     }
@@ -245,9 +262,27 @@ impl Sweeper<'_> {
     fn jobs(&mut self) {
         let jobs = self.data.path(layout::jobs());
         for name in self.names(&jobs) {
+            let dir = jobs.join(&name);
             if name.starts_with(GONE_PREFIX) {
-                self.remove(&jobs.join(name), "rest of a removed content item");
+                self.remove(&dir, "rest of a removed content item");
+                continue;
             }
+            for key in self.names(&dir) {
+                // A job that has ended in order has no lock any more.
+                if let Some(key) = key.strip_prefix('.').and_then(|key| key.strip_suffix(".lock")) {
+                    let job = dir.join(key);
+                    self.if_dead(&job, |sweeper| sweeper.interrupted(&job));
+                }
+            }
+        }
+    }
+
+    fn interrupted(&mut self, job: &Path) {
+        match interrupted::close(job, Timestamp::now()) {
+            Ok(false) => self.remove(job, "record of a job that never began"),
+            Err(StoreError::Io(failure)) => self.swept.failed.push(failure),
+            // A damaged record says nothing that could be corrected.
+            Ok(true) | Err(_) => {}
         }
     }
 
@@ -265,8 +300,14 @@ impl Sweeper<'_> {
                     continue;
                 }
             };
-            self.remove(&dir.join(key), "temporary directory of a killed process");
-            lock.remove();
+            // A group has the name of its process's temporary directory.
+            crate::exec::remove_control_groups(key);
+            let path = dir.join(key);
+            self.remove(&path, "temporary directory of a killed process");
+            // Without its lock the next sweep would take what could not be removed for somebody else's.
+            if !path.exists() {
+                lock.remove();
+            }
         }
     }
 }

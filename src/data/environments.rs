@@ -55,6 +55,8 @@ pub enum Stage {
     Present(PathBuf),
     /// It has to be made; nobody else makes it meanwhile.
     Make(Staging),
+    /// Another one makes it, and waiting for that was given up.
+    GivenUp,
 }
 
 /// An environment that is being made. Dropped, it is what a kill leaves: the next sweep removes it.
@@ -110,8 +112,8 @@ impl<'a> Environments<'a> {
     }
 
     /// Prepares the making of `target` in `staging` (both relative to `DataDir`, beside each other; see
-    /// [`layout::staging_beside`]), a new directory of `owner`'s. Waits, after `on_wait`, while another process of
-    /// this machine makes the same; then usually finds it present.
+    /// [`layout::staging_beside`]), a new directory of `owner`'s. While another process of this machine makes the same,
+    /// `wait` waits for the lock that it is given; then it is usually present.
     ///
     /// # Errors
     /// The paths are wrong, or a directory can not be made.
@@ -120,7 +122,7 @@ impl<'a> Environments<'a> {
         target: &Path,
         staging: &Path,
         owner: Option<Owner>,
-        on_wait: impl FnOnce(),
+        wait: impl FnOnce(&Path) -> Result<Option<FileLock>, IoFailure>,
     ) -> Result<Stage, EnvironmentError> {
         plain("target", target)?;
         plain("staging directory", staging)?;
@@ -136,10 +138,10 @@ impl<'a> Environments<'a> {
         let lock = layout::lock_beside(&place);
         let key = match FileLock::try_exclusive(&lock)? {
             Some(key) => key,
-            None => {
-                on_wait();
-                FileLock::exclusive(&lock)?
-            }
+            None => match wait(&lock)? {
+                Some(key) => key,
+                None => return Ok(Stage::GivenUp),
+            },
         };
         if self.is_present(target) {
             return Ok(Stage::Present(place));
@@ -238,8 +240,9 @@ impl<'a> Environments<'a> {
     ) -> Result<Published, EnvironmentError> {
         let target = layout::r_library(name("R version", version)?, name("key", key)?);
         let staging = layout::staging_beside(&target, key);
-        let staging = match self.stage(&target, &staging, None, || {})? {
-            Stage::Present(_) => return Ok(Published::Before),
+        let wait = |lock: &Path| FileLock::exclusive(lock).map(Some);
+        let staging = match self.stage(&target, &staging, None, wait)? {
+            Stage::Present(_) | Stage::GivenUp => return Ok(Published::Before),
             Stage::Make(staging) => staging,
         };
         for (package, hash) in packages {

@@ -32,6 +32,31 @@ impl IoFailure {
         }
     }
 
+    /// What is wrong and what to do, without what was to be done.
+    #[must_use]
+    pub fn advice(&self) -> &str {
+        &self.advice
+    }
+
+    /// Whether so little is left of the file system that holds `directory` that a file which was just written there
+    /// may be cut off.
+    #[must_use]
+    pub fn if_full(directory: &Path) -> Option<Self> {
+        // A few blocks are often left where a larger write was refused.
+        const LEFT: u64 = 64 * 1024;
+        let left = rustix::fs::statvfs(directory).ok()?;
+        let no_blocks = left.f_bavail.saturating_mul(left.f_frsize) < LEFT;
+        // File systems without a table of inodes say 0 of 0.
+        let no_inodes = left.f_files > 0 && left.f_favail == 0;
+        (no_blocks || no_inodes).then(|| Self::new("write in", directory, Errno::NOSPC))
+    }
+
+    /// Whether space or quota is used up.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        matches!(errno(&self.source), Some(Errno::NOSPC | Errno::DQUOT))
+    }
+
     /// Whether space, quota or a read-only mount is the cause: nothing is wrong with the content itself.
     #[must_use]
     pub fn is_storage(&self) -> bool {
@@ -89,7 +114,12 @@ fn free_space(path: &Path) -> (PathBuf, String) {
         |_| "free space unknown".to_owned(),
         |fs| {
             let bytes = |blocks: u64| human(blocks.saturating_mul(fs.f_frsize));
-            format!("{} free of {}", bytes(fs.f_bavail), bytes(fs.f_blocks))
+            let space = format!("{} free of {}", bytes(fs.f_bavail), bytes(fs.f_blocks));
+            if fs.f_files > 0 && fs.f_favail == 0 {
+                format!("{space}, but none of {} inodes", fs.f_files)
+            } else {
+                space
+            }
         },
     );
     (dir, free)

@@ -78,14 +78,20 @@ pub struct JobEntry {
 pub fn jobs(data: &DataDir, content: &ContentId) -> Result<Vec<JobEntry>, StoreError> {
     let directory = data.path(layout::jobs().join(content.as_str()));
     let mut entries = Vec::new();
-    for key in fdio::names(&directory)? {
+    let names = fdio::names(&directory)?.into_iter();
+    for key in names.filter(|name| !name.starts_with('.')) {
         let path = directory.join(&key);
+        let read = || read_json::<JobRecord>(&path.join(layout::JOB_RECORD));
         // A job that was killed while its directory was made has no record.
-        let Some(mut record) = read_json::<JobRecord>(&path.join("job.json"))? else {
+        let Some(mut record) = read()? else {
             continue;
         };
         if record.state == JobState::Running && !JobDir::is_running(data, content, &key)? {
-            record.state = JobState::CutOff;
+            // It may have ended in order since.
+            record = read()?.unwrap_or(record);
+            if record.state == JobState::Running {
+                record.state = JobState::CutOff;
+            }
         }
         entries.push(JobEntry { key, path, record });
     }

@@ -1,7 +1,8 @@
 //! What belongs to one job while it runs: its record and log, its temporary directory, its copy of the source.
 
+use std::fs::Permissions;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::Mode;
@@ -18,11 +19,10 @@ use super::records::{StoreError, write_json};
 use super::{fdio, remove};
 use crate::names::WORKSPACES;
 
-/// The record of a job, `jobs/XX/KEY`, locked for as long as the job lives.
+/// The record of a job, `jobs/XX/KEY`, claimed for as long as the job lives.
 #[derive(Debug)]
 pub struct JobDir {
-    path: PathBuf,
-    lock: FileLock,
+    claim: Claim,
 }
 
 impl JobDir {
@@ -36,14 +36,14 @@ impl JobDir {
         key: &str,
         owner: Option<Owner>,
     ) -> Result<Self, IoFailure> {
-        let parent = data.ensure(layout::jobs().join(content.as_str()))?;
-        let path = parent.join(key);
-        rustix::fs::mkdir(&path, Mode::from_raw_mode(0o711)).during("make directory", &path)?;
-        let lock = FileLock::exclusive(&path.join("lock"))?;
+        let path = data.ensure(layout::jobs().join(content.as_str()))?.join(key);
+        let claim =
+            Claim::make(&path)?.ok_or_else(|| IoFailure::new("make directory", &path, Errno::EXIST))?;
+        std::fs::set_permissions(&path, Permissions::from_mode(0o711)).during("set mode of", &path)?;
         let log = path.join("log");
         rustix::fs::mkdir(&log, Mode::RWXU).during("make directory", &log)?;
         dir::give(&log, owner)?;
-        Ok(Self { path, lock })
+        Ok(Self { claim })
     }
 
     /// Whether the job of that key is running.
@@ -51,20 +51,25 @@ impl JobDir {
     /// # Errors
     /// Its lock can not be opened.
     pub fn is_running(data: &DataDir, content: &ContentId, key: &str) -> Result<bool, IoFailure> {
-        let lock = data.path(layout::job(content, key)).join("lock");
+        let lock = layout::lock_beside(&data.path(layout::job(content, key)));
         Ok(matches!(FileLock::probe(&lock)?, Probe::Held))
     }
 
     /// Its directory; the job itself sees only [`Self::log`].
     #[must_use]
     pub fn path(&self) -> &Path {
-        &self.path
+        self.claim.path()
     }
 
     /// Its log directory.
     #[must_use]
     pub fn log(&self) -> PathBuf {
-        self.path.join("log")
+        self.path().join("log")
+    }
+
+    /// Ends the job. Without it the next sweep takes it for one that was interrupted.
+    pub fn close(self) {
+        self.claim.release();
     }
 
     /// Writes `job.json`, whole or not at all.
@@ -72,13 +77,13 @@ impl JobDir {
     /// # Errors
     /// It can not be written.
     pub fn write_record(&self, record: &impl Serialize) -> Result<(), StoreError> {
-        write_json(&self.path.join("job.json"), record)
+        write_json(&self.path().join(layout::JOB_RECORD), record)
     }
 }
 
 impl AsFd for JobDir {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.lock.as_fd()
+        self.claim.as_fd()
     }
 }
 

@@ -10,10 +10,14 @@ pub use super::ids::{ContentId, NameError, Variant};
 pub const STAGING_PREFIX: &str = ".staging-";
 /// Prefix of trees that were already taken away and only wait for their removal.
 pub const GONE_PREFIX: &str = ".staging-gone-";
+/// Prefix of the directories that archives are unpacked to before they are deployed.
+pub const UNPACK_PREFIX: &str = ".staging-unpack-";
 /// Prefix of the directories where R packages are built.
 pub const R_STAGING_PREFIX: &str = "staging.";
 /// Prefix of the fresh copies that renders work on (RD1).
 pub const COPY_PREFIX: &str = "temp.render.";
+/// Name of a job's record in its directory.
+pub const JOB_RECORD: &str = "job.json";
 /// Name of the link to the bundle or result in force (RD3).
 pub const ACTIVE: &str = "active";
 

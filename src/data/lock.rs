@@ -2,12 +2,16 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::fs::{self, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::failure::{Context, IoFailure};
 use super::layout;
+
+/// Between two tries of a lock that is not waited for in the kernel.
+const PAUSE: Duration = Duration::from_millis(2);
 
 /// A held lock. Pass its descriptor on to a helper to hold it for as long as the helper lives.
 #[derive(Debug)]
@@ -35,6 +39,21 @@ impl FileLock {
     pub fn exclusive(path: &Path) -> Result<Self, IoFailure> {
         Self::take(path, FlockOperation::LockExclusive, true)?
             .ok_or_else(|| IoFailure::new("lock", path, Errno::AGAIN))
+    }
+
+    /// Waits for the lock, for as long as it is `wanted`; `None` once it is not.
+    ///
+    /// # Errors
+    /// As for [`Self::exclusive`].
+    pub fn exclusive_while(path: &Path, wanted: impl Fn() -> bool) -> Result<Option<Self>, IoFailure> {
+        // Not in the kernel: what ends the wait comes from another thread, which can not interrupt a flock(2).
+        while wanted() {
+            if let Some(lock) = Self::try_exclusive(path)? {
+                return Ok(Some(lock));
+            }
+            std::thread::sleep(PAUSE * 10);
+        }
+        Ok(None)
     }
 
     /// Takes the lock together with other sharers, waiting for an exclusive holder.
@@ -130,8 +149,14 @@ impl Claim {
     /// The directory or its lock can not be made.
     pub fn make(path: &Path) -> Result<Option<Self>, IoFailure> {
         // The lock comes first: a sweep must never see the directory without it.
-        let Some(lock) = FileLock::try_exclusive(&layout::lock_beside(path))? else {
-            return Ok(None);
+        let lock = loop {
+            match FileLock::try_exclusive(&layout::lock_beside(path))? {
+                Some(lock) => break lock,
+                None if std::fs::symlink_metadata(path).is_ok() => return Ok(None),
+                // A sweep looks at a new lock whose holder has not got it yet, or a claimant is about to make the
+                // directory: in a moment it is known which.
+                None => std::thread::sleep(PAUSE),
+            }
         };
         match fs::mkdir(path, Mode::RWXU) {
             Ok(()) => Ok(Some(Self {

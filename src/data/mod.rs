@@ -17,6 +17,7 @@ mod failure;
 mod fdio;
 mod history;
 mod ids;
+mod interrupted;
 mod jobs;
 pub mod layout;
 mod lock;

@@ -107,15 +107,26 @@ impl Cgroup {
 impl Drop for Cgroup {
     fn drop(&mut self) {
         for directory in &self.directories {
-            // The last process may still be on its way out; the kernel answers EBUSY until it is gone.
-            for _ in 0..50 {
-                match fs::remove_dir(directory) {
-                    Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {
-                        std::thread::sleep(std::time::Duration::from_millis(2));
-                    }
-                    _ => break,
-                }
+            remove(directory);
+        }
+    }
+}
+
+/// Removes the groups of a process whose helper was killed.
+pub(crate) fn remove_control_groups(name: &str) {
+    for controller in ["", "memory", "cpu", "pids"] {
+        remove(&Path::new(ROOT).join(controller).join(CGROUP_PARENT).join(name));
+    }
+}
+
+fn remove(directory: &Path) {
+    // The last process may still be on its way out; the kernel answers EBUSY until it is gone.
+    for _ in 0..50 {
+        match fs::remove_dir(directory) {
+            Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {
+                std::thread::sleep(std::time::Duration::from_millis(2));
             }
+            _ => break,
         }
     }
 }

@@ -25,8 +25,9 @@ use std::os::fd::RawFd;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path};
 
+pub(crate) use cgroup::remove_control_groups;
 pub use error::StepError;
-pub(crate) use sys::{block, kill, landlock_abi, wait_for};
+pub(crate) use sys::{block, exit_now, kill, landlock_abi, wait_for};
 
 use crate::sandbox::SandboxSpec;
 

@@ -223,6 +223,11 @@ impl First {
                     self.signal(libc::SIGTERM);
                     EndCause::Timeout
                 }
+                // The server does not want to wait any more.
+                Event::Signal(libc::SIGQUIT) if cause.is_some() => {
+                    self.kill();
+                    continue;
+                }
                 Event::Signal(signal) => {
                     self.signal(signal);
                     if !ENDING.contains(&signal) {

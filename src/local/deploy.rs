@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use super::error::LocalError;
+use super::scratch::{Staged, new_key};
 use crate::api::job::ContentJobSpec;
 use crate::api::parse_job;
 use crate::content::archive::{self, Limits};
 use crate::content::dir::DirFiles;
 use crate::content::{BundleFacts, gather};
-use crate::data::{ContentId, DataDir, Deploy, IoFailure, Store};
+use crate::data::{ContentId, DataDir, Deploy, Store, layout};
 
 /// A job as it was asked for.
 #[derive(Clone, Debug)]
@@ -74,7 +75,7 @@ pub struct Opened {
     /// The directory with the content.
     pub tree: PathBuf,
     /// Removes what was unpacked.
-    _unpacked: Option<tempfile::TempDir>,
+    _unpacked: Option<Staged>,
 }
 
 /// Opens the bundle that a request names by path; an archive is unpacked below `unpack_in`, which is made only then.
@@ -99,11 +100,7 @@ pub fn open(
             _unpacked: None,
         });
     }
-    let unpack_in = unpack_in()?;
-    let place = tempfile::Builder::new()
-        .prefix(".staging-unpack-")
-        .tempdir_in(&unpack_in)
-        .map_err(|error| IoFailure::new("make a directory in", &unpack_in, error))?;
+    let place = Staged::make(unpack_in()?.join(format!("{}{}", layout::UNPACK_PREFIX, new_key())))?;
     archive::unpack(&source, place.path(), Limits::default())?;
     Ok(Opened {
         tree: place.path().to_owned(),

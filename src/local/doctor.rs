@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::launcher::Launcher;
-use super::server::gather_accounts;
+use super::server::{gather_accounts, make_own};
 use super::supervisor::{self, Trial};
 use super::{probe, tempdir};
 use crate::data::DataDir;
@@ -146,18 +146,17 @@ fn data_dir(loaded: &Loaded) -> Check {
 }
 
 fn temp_dir(loaded: &Loaded) -> Check {
+    const NAME: &str = "temporary files";
     let path = &loaded.settings.server.temp_dir;
-    let made = if loaded.temp_dir_is_personal {
-        tempdir::make_personal(path)
-    } else {
-        Ok(())
-    };
-    match made.and_then(|()| tempdir::check(path, !rustix::process::geteuid().is_root())) {
-        Ok(()) => Check::pass(
-            "temporary files",
-            format!("{} (programs can be executed)", path.display()),
-        ),
-        Err(error) => Check::fail("temporary files", error),
+    // It is first needed right here: the sandbox is tried in it.
+    if loaded.temp_dir_is_personal
+        && let Err(error) = make_own(path)
+    {
+        return Check::fail(NAME, error);
+    }
+    match tempdir::check(path, !rustix::process::geteuid().is_root()) {
+        Ok(()) => Check::pass(NAME, format!("{} (programs can be executed)", path.display())),
+        Err(error) => Check::fail(NAME, error),
     }
 }
 
@@ -208,9 +207,11 @@ fn capabilities() -> Check {
     let admin = rustix::thread::CapabilitySet::SYS_ADMIN;
     match rustix::thread::capabilities(None) {
         Ok(sets) if sets.effective.contains(admin) => Check::pass(NAME, "root with CAP_SYS_ADMIN"),
-        Ok(_) => Check::fail(
+        // Whether it does without is tried below.
+        Ok(_) => Check::warn(
             NAME,
-            "root without CAP_SYS_ADMIN; in a container add the capability SYS_ADMIN or run it privileged",
+            "root without CAP_SYS_ADMIN: only a sandbox with a user namespace can be made",
+            "in a container add the capability SYS_ADMIN or run it privileged",
         ),
         Err(error) => Check::fail(NAME, format!("they can not be read: {error}")),
     }

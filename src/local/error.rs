@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::launcher::{Ended, LaunchError};
+use super::failed::Failed;
+use super::launcher::LaunchError;
 use super::probe::NoSandbox;
 use super::secrets::SecretError;
 use super::supervisor::SupervisorError;
@@ -15,7 +16,6 @@ use crate::identity::GatherError;
 use crate::plan::PlanError;
 use crate::reason::Reason;
 use crate::runtimes::{DiscoverError, RuntimesError};
-use crate::sandbox::EndCause;
 use crate::settings::PathProblem;
 
 /// Why a job did not succeed.
@@ -105,21 +105,11 @@ pub enum LocalError {
     #[error(transparent)]
     Launch(#[from] LaunchError),
     /// Packages could not be installed.
-    #[error("packages could not be installed: the installation {}; its output is in {log}", how(.ended), log = .log.display())]
-    Install {
-        /// How the process ended.
-        ended: Ended,
-        /// Its output.
-        log: PathBuf,
-    },
+    #[error("packages could not be installed: the installation {0}")]
+    Install(Box<Failed>),
     /// The content's process failed.
-    #[error("the process {}; its output is in {log}", how(.ended), log = .log.display())]
-    Process {
-        /// How the process ended.
-        ended: Ended,
-        /// Its output.
-        log: PathBuf,
-    },
+    #[error("the process {0}")]
+    Process(Box<Failed>),
     /// A signal came between two processes.
     #[error("stopped on request; nothing has changed")]
     Stopped,
@@ -133,30 +123,44 @@ impl LocalError {
             Self::NoSandbox(_) | Self::Launch(_) => Reason::SandboxUnavailable,
             Self::Supervisor(_) => Reason::SupervisorRefused,
             Self::DataDir(_) | Self::Io(_) => Reason::DataUnavailable,
+            Self::TempDir(TempDirError::Write(failure)) if failure.is_full() => Reason::DataUnavailable,
+            Self::Archive(error) if error.is_storage() => Reason::DataUnavailable,
             Self::Copy(error) | Self::Store(StoreError::Copy(error)) => of_copy(error),
             Self::Store(StoreError::Io(_) | StoreError::Record { .. }) => Reason::DataUnavailable,
             Self::Environment(EnvironmentError::NoPackage { .. }) => Reason::InstallFailed,
             Self::Environment(_) => Reason::DataUnavailable,
             Self::Result(error) => of_result(error),
-            Self::Stopped => Reason::ProcessFailed,
+            Self::Stopped => Reason::Interrupted,
             Self::Plan(error) => error.reason(),
-            Self::Install { ended, .. } => by_cause(ended).unwrap_or(Reason::InstallFailed),
-            Self::Process { ended, .. } => by_cause(ended).unwrap_or(Reason::ProcessFailed),
+            Self::Install(failed) => failed.reason().unwrap_or(Reason::InstallFailed),
+            Self::Process(failed) => failed.reason().unwrap_or(Reason::ProcessFailed),
             _ => Reason::InvalidInput,
         }
     }
 
-    /// The exit code of the process that failed, where it was its own doing (SB8); 128 and the number for a signal.
+    /// The exit code of the process that failed, as it was (SB8); 128 and the number for a signal.
     #[must_use]
     pub fn process_code(&self) -> Option<u8> {
-        let (Self::Install { ended, .. } | Self::Process { ended, .. }) = self else {
+        let (Self::Install(failed) | Self::Process(failed)) = self else {
             return None;
         };
-        if ended.cause.is_some_and(|cause| cause != EndCause::Stopped) {
-            return None;
+        failed.code()
+    }
+
+    /// The exit code of the command line, where it is not that of the reason: the process's own where the failure was
+    /// its own doing, 128 and the number for the signal that stopped the job.
+    #[must_use]
+    pub fn exit_code(&self) -> Option<u8> {
+        let stopped = || u8::try_from(128 + super::signals::asked()?).ok();
+        match self {
+            Self::Stopped => stopped(),
+            Self::Install(failed) | Self::Process(failed) => match failed.reason() {
+                None => failed.code().filter(|code| *code != 0),
+                Some(Reason::Interrupted) => failed.own_code().filter(|code| *code != 0).or_else(stopped),
+                Some(_) => None,
+            },
+            _ => None,
         }
-        let code = ended.code.or_else(|| Some(128 + ended.signal?))?;
-        u8::try_from(code).ok().filter(|code| *code != 0)
     }
 }
 
@@ -175,29 +179,6 @@ fn of_result(error: &ResultError) -> Reason {
         }
         error if error.is_storage() => Reason::DataUnavailable,
         _ => Reason::ProcessFailed,
-    }
-}
-
-fn by_cause(ended: &Ended) -> Option<Reason> {
-    match ended.cause? {
-        EndCause::Timeout => Some(Reason::DeadlineExceeded),
-        EndCause::Memory => Some(Reason::OutOfMemory),
-        EndCause::Stopped => None,
-    }
-}
-
-/// How a process ended, as the end of a sentence.
-fn how(ended: &Ended) -> String {
-    match (ended.cause, ended.code, ended.signal) {
-        (Some(EndCause::Timeout), ..) => "was ended when its time was over (raise spec.timeoutSeconds)".to_owned(),
-        (Some(EndCause::Memory), ..) => {
-            "was ended for using more memory than its limit (raise spec.resources.limits.memory or Sandbox.MemoryLimit)"
-                .to_owned()
-        }
-        (Some(EndCause::Stopped), ..) => "was stopped on request".to_owned(),
-        (None, Some(code), _) => format!("ended with exit code {code}"),
-        (None, None, Some(signal)) => format!("was ended by signal {signal}"),
-        (None, None, None) => "ended in an unknown way".to_owned(),
     }
 }
 

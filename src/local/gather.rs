@@ -73,9 +73,13 @@ fn installed(data_dir: &Path) -> Vec<EnvironmentKey> {
 /// The packages in the shared cache of R packages: `packrat/4.2.2/v2/library/PACKAGE/HASH`.
 pub(super) fn r_cache(data_dir: &Path) -> BTreeSet<String> {
     let all = below(data_dir, &layout::packrat(), 5);
-    all.into_iter()
-        .filter(|path| path.split('/').nth(3) == Some("library"))
-        .collect()
+    // The package itself counts: where a kill came just before its rename, its place is there and empty.
+    let holds_package = |path: &String| {
+        let mut parts = path.split('/').skip(3);
+        let (library, package) = (parts.next(), parts.next().unwrap_or_default());
+        library == Some("library") && data_dir.join(path).join(package).is_dir()
+    };
+    all.into_iter().filter(holds_package).collect()
 }
 
 /// The directories `depth` levels below `base`, relative to `data_dir`, without what is being made.
@@ -134,6 +138,8 @@ mod tests {
             "packrat/4.2.2/libraries/LIB",
             "packrat/4.2.2/v2/library/glue/HASH/glue",
             "packrat/4.2.2/v2/library/glue/.staging-x",
+            "packrat/4.2.2/v2/library/rlang/HASH/.staging-x",
+            "packrat/4.2.2/v2/library/vctrs/HASH",
         ] {
             std::fs::create_dir_all(dir.path().join(path)).unwrap();
         }

@@ -6,6 +6,7 @@ use std::path::Path;
 use super::error::LocalError;
 use super::process::{self, Finished};
 use super::server::Server;
+use super::signals::stop_asked;
 use crate::data::{Environments, FileLock, JobDir, Stage, layout, remove_tree};
 use crate::plan::{EnvironmentKey, Output, ProcessPlan};
 use crate::runtimes::LanguageName;
@@ -58,8 +59,13 @@ fn python(
     on_wait: impl FnOnce(),
 ) -> Result<Installed, LocalError> {
     let environments = Environments::new(&server.data);
-    let made = match environments.stage(target, staging, process::owner(&plan.identity), on_wait)? {
+    let wait = |lock: &Path| {
+        on_wait();
+        FileLock::exclusive_while(lock, || !stop_asked())
+    };
+    let made = match environments.stage(target, staging, process::owner(&plan.identity), wait)? {
         Stage::Present(_) => return Ok(Installed::Meanwhile),
+        Stage::GivenUp => return Err(LocalError::Stopped),
         Stage::Make(made) => made,
     };
     match process::run(server, job, plan).and_then(succeeded) {
@@ -68,7 +74,8 @@ fn python(
             Ok(Installed::Now)
         }
         Err(error) => {
-            environments.discard(made)?;
+            // What the installation failed of comes first; a sweep removes what this can not.
+            drop(environments.discard(made));
             Err(error)
         }
     }
@@ -92,7 +99,7 @@ fn r(
         Some(held) => held,
         None => {
             on_wait();
-            FileLock::exclusive(&lock)?
+            FileLock::exclusive_while(&lock, || !stop_asked())?.ok_or(LocalError::Stopped)?
         }
     };
     if environments.is_present(target) {
@@ -114,9 +121,10 @@ fn r(
     let installed = process::run(server, job, plan)
         .and_then(succeeded)
         .and_then(|()| publish(&environments, packages, cached, &version, staging.path()));
-    remove_tree(staging.path())?;
-    staging.release();
+    let removed = remove_tree(staging.path()).map(|_| staging.release());
+    // What the installation failed of comes first; a sweep removes what this could not.
     installed?;
+    removed?;
     environments.publish_library(&version, &key, packages)?;
     Ok(Installed::Now)
 }
@@ -160,11 +168,9 @@ fn job_key(plan: &ProcessPlan) -> &str {
 }
 
 fn succeeded(finished: Finished) -> Result<(), LocalError> {
-    if finished.ended.succeeded() {
+    // A package that was cut off would stay in the cache for all content.
+    if finished.ended.succeeded() && finished.full.is_none() {
         return Ok(());
     }
-    Err(LocalError::Install {
-        ended: finished.ended,
-        log: finished.log,
-    })
+    Err(LocalError::Install(finished.failed()))
 }

@@ -1,15 +1,14 @@
 //! One job from request to result: deploy, plan, install, run, finish, activate, clean up.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use jiff::Timestamp;
-use sha2::{Digest, Sha256};
 
 use super::deploy::{self, Request};
 use super::error::LocalError;
 use super::gather::{self, Ids};
 use super::install::{self, Installed};
+use super::scratch::new_key;
 use super::server::{Server, gather_accounts};
 use super::task;
 use crate::api::job::{ContentJobSpec, TaskKind};
@@ -94,8 +93,10 @@ pub fn run(server: &Server, request: Request, watcher: &dyn Watcher) -> Result<O
             record.message = Some(error.to_string());
         }
     }
-    directory.write_record(&record)?;
+    let kept = directory.write_record(&record).map(|()| directory.close());
+    // What the job itself failed of comes first. The next sweep closes a record that could not be.
     let path = answer?;
+    kept?;
     job.retain()?;
     Ok(Outcome {
         content: job.content,
@@ -117,17 +118,7 @@ fn prepare<'a>(
             // Nothing is deployed that could not be used: what is in force stays in force.
             let facts = deploy::facts(&opened.tree, &request.spec)?;
             let content = deploy::content_id(&request.spec, &opened.source)?;
-            // New content has no defaults yet.
-            let content_image =
-                deploy::take_defaults(&store, &content, &mut request.spec).unwrap_or_default();
-            let ids = Ids {
-                content: content.to_string(),
-                bundle: "1".to_owned(),
-                job_key: "JOB".to_owned(),
-                rendering: "1".to_owned(),
-                content_image,
-            };
-            plan_of(server, &request.spec, facts, ids)?;
+            refuse_early(server, &store, &content, request.spec.clone(), facts)?;
             let bundle = deploy::deploy(&server.data, &content, request.spec.content.is_some(), &opened)?;
             (content, bundle)
         }
@@ -153,6 +144,26 @@ fn prepare<'a>(
     })
 }
 
+/// Plans a job whose bundle is not deployed yet, with stand-ins for what only a deployed one has.
+fn refuse_early(
+    server: &Server,
+    store: &Store<'_>,
+    content: &ContentId,
+    mut spec: ContentJobSpec,
+    facts: BundleFacts,
+) -> Result<(), LocalError> {
+    // What was never deployed has no defaults.
+    let content_image = deploy::take_defaults(store, content, &mut spec).unwrap_or_default();
+    let ids = Ids {
+        content: content.to_string(),
+        bundle: "1".to_owned(),
+        job_key: "JOB".to_owned(),
+        rendering: "1".to_owned(),
+        content_image,
+    };
+    plan_of(server, &spec, facts, ids).map(|_| ())
+}
+
 /// The bundle that a request names by content item and number.
 pub(crate) fn existing(store: &Store<'_>, request: &Request) -> Result<(ContentId, u64), LocalError> {
     let name = request.spec.content.clone().unwrap_or_default();
@@ -165,22 +176,6 @@ pub(crate) fn existing(store: &Store<'_>, request: &Request) -> Result<(ContentI
         None => store.active(&content)?.ok_or(LocalError::NoBundle(name))?,
     };
     Ok((content, bundle))
-}
-
-/// A new job's key: 16 characters that no other job has.
-fn new_key() -> String {
-    static COUNTER: AtomicU64 = AtomicU64::new(0);
-    let now = Timestamp::now().as_nanosecond();
-    let seed = format!(
-        "{now} {} {}",
-        std::process::id(),
-        COUNTER.fetch_add(1, Ordering::Relaxed)
-    );
-    Sha256::digest(seed)
-        .iter()
-        .take(8)
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
 }
 
 /// The plan of a job on this machine.
@@ -235,30 +230,47 @@ impl Job<'_> {
             .as_ref()
             .map_or_else(|| "1".to_owned(), |rendering| rendering.number().to_string());
         record.rendering = renders.then(|| number.clone());
+        let (plan, last) = match self.install_missing(directory, &number, record) {
+            Ok(installed) => installed,
+            Err(error) => {
+                self.discard(rendering);
+                return Err(error);
+            }
+        };
+        let task = plan.processes.iter().find_map(|process| match process.purpose {
+            Purpose::Task(kind) => Some((process, kind)),
+            Purpose::Install(_) => None,
+        });
+        match task {
+            Some((process, kind)) => task::run(self, directory, process, kind, rendering),
+            None => Ok(last),
+        }
+    }
+
+    /// The plan, once every package that it needs is installed, and the path of what was installed last.
+    fn install_missing(
+        &self,
+        directory: &JobDir,
+        number: &str,
+        record: &JobRecord,
+    ) -> Result<(Plan, Option<PathBuf>), LocalError> {
         directory.write_record(record)?;
-        let plan = self.plan(&number)?;
+        let plan = self.plan(number)?;
         for note in &plan.notes {
             self.watcher.done(&format!("note: {note}"));
         }
         let mut last = None;
         for process in &plan.processes {
-            let step = self.process(directory, process);
-            match step {
-                Ok(path) => last = path.or(last),
-                Err(error) => {
-                    self.discard(rendering)?;
-                    return Err(error);
-                }
-            }
-            if let Purpose::Task(kind) = &process.purpose {
-                return task::run(self, directory, process, *kind, rendering);
-            }
+            last = self.process(directory, process)?.or(last);
         }
-        Ok(last)
+        Ok((plan, last))
     }
 
-    fn discard(&self, rendering: Option<Rendering>) -> Result<(), LocalError> {
-        rendering.map_or(Ok(()), |rendering| Ok(self.renders().discard(rendering)?))
+    /// Removes a result that is not to be. The failure before is the cause; a sweep removes what this can not.
+    pub(super) fn discard(&self, rendering: Option<Rendering>) {
+        if let Some(rendering) = rendering {
+            drop(self.renders().discard(rendering));
+        }
     }
 
     /// Runs one installation; a task is run by the caller, who holds its result.

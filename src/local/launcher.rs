@@ -11,9 +11,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Mutex;
 
+use rustix::event::{PollFd, PollFlags};
 use rustix::fs::MemfdFlags;
 use rustix::io::FdFlags;
 use rustix::pipe::PipeFlags;
+use rustix::process::PidfdFlags;
+use rustix::time::Timespec;
 
 use crate::names::EXEC_PROGRAM;
 use crate::sandbox::{EndCause, Report, SandboxSpec};
@@ -48,7 +51,7 @@ pub enum LaunchError {
     },
     /// The helper ended without a report.
     #[error(
-        "{EXEC_PROGRAM} ended without a word; see the system log for a crash or the out-of-memory killer"
+        "{EXEC_PROGRAM} was ended from outside, and the process with it; see the system log for a crash or the out-of-memory killer"
     )]
     Silent,
 }
@@ -91,6 +94,12 @@ pub struct Launcher {
     helper: PathBuf,
 }
 
+/// The kernel ends a whole sandbox faster than this, unless one of its processes is stuck in a dead file system.
+const END: Timespec = Timespec {
+    tv_sec: 10,
+    tv_nsec: 0,
+};
+
 /// Descriptors become inheritable only for the moment of a spawn, and only one spawn has such a moment at a time.
 static SPAWNING: Mutex<()> = Mutex::new(());
 
@@ -124,6 +133,7 @@ impl Launcher {
     /// # Errors
     /// Those of starting the helper.
     pub fn start(&self, spec: &SandboxSpec, streams: Streams) -> Result<Running, LaunchError> {
+        let cgroup = spec.cgroup.as_ref().map(|cgroup| cgroup.name.clone());
         let spec = memory_file(spec).map_err(LaunchError::Pass)?;
         let pipe =
             || rustix::pipe::pipe_with(PipeFlags::CLOEXEC).map_err(|error| LaunchError::Pass(error.into()));
@@ -159,6 +169,8 @@ impl Launcher {
         Ok(Running {
             child,
             reports: BufReader::new(reports.into()),
+            first: None,
+            cgroup,
             _lifeline: lifeline,
         })
     }
@@ -177,6 +189,10 @@ fn memory_file(spec: &SandboxSpec) -> std::io::Result<OwnedFd> {
 pub struct Running {
     child: Child,
     reports: BufReader<File>,
+    /// The first process of the sandbox: all others have ended when it has.
+    first: Option<OwnedFd>,
+    /// Name of its control groups.
+    cgroup: Option<String>,
     /// Closed when this is dropped, or when this program dies: the helper then ends the process.
     _lifeline: OwnedFd,
 }
@@ -204,15 +220,16 @@ impl Running {
     /// [`LaunchError::Sandbox`] where it could not be made, [`LaunchError::Silent`] where the helper died.
     pub fn wait_started(&mut self) -> Result<Vec<String>, LaunchError> {
         match self.next_report()? {
-            Some(Report::Started { layers, .. }) => Ok(layers),
+            Some(Report::Started { pid, layers }) => {
+                let pid = rustix::process::Pid::from_raw(pid);
+                self.first = pid.and_then(|pid| rustix::process::pidfd_open(pid, PidfdFlags::empty()).ok());
+                Ok(layers)
+            }
             Some(Report::Failed { step, message, hint }) => {
                 self.reap();
                 Err(LaunchError::Sandbox { step, message, hint })
             }
-            _ => {
-                self.reap();
-                Err(LaunchError::Silent)
-            }
+            _ => Err(self.killed()),
         }
     }
 
@@ -231,8 +248,22 @@ impl Running {
                 cause,
                 layers,
             }),
-            _ => Err(LaunchError::Silent),
+            _ => Err(self.killed()),
         }
+    }
+
+    /// The helper was killed. The kernel then kills the sandbox, which takes a moment, and nobody but us is left to
+    /// see its end and to tidy up: until then its processes may still write.
+    fn killed(&mut self) -> LaunchError {
+        self.reap();
+        if let Some(first) = &self.first {
+            let mut poll = [PollFd::new(first, PollFlags::IN)];
+            let _ = rustix::event::poll(&mut poll, Some(&END));
+        }
+        if let Some(name) = &self.cgroup {
+            crate::exec::remove_control_groups(name);
+        }
+        LaunchError::Silent
     }
 
     fn reap(&mut self) {

@@ -3,6 +3,7 @@
 pub mod deploy;
 pub mod doctor;
 pub mod error;
+pub mod failed;
 pub mod gather;
 pub mod install;
 pub mod job;
@@ -10,6 +11,7 @@ pub mod launcher;
 pub mod output;
 pub mod probe;
 pub mod process;
+mod scratch;
 pub mod secrets;
 pub mod server;
 pub mod signals;

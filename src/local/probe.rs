@@ -6,7 +6,8 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use super::launcher::{Ended, LaunchError, Launcher, Streams};
-use crate::names::{MOUNT_APP, WORKSPACES};
+use super::scratch::Scratch;
+use crate::names::MOUNT_APP;
 use crate::plan::Identity;
 use crate::sandbox::{Bind, MaskPath, Rlimit, RlimitName, SandboxMode, SandboxSpec};
 
@@ -89,12 +90,8 @@ fn try_form(
     temp_dir: &Path,
     mode: SandboxMode,
 ) -> Result<Vec<String>, String> {
-    let place = tempfile::Builder::new()
-        .prefix(&format!("{WORKSPACES}-probe-"))
-        .tempdir_in(temp_dir)
-        .map_err(|error| format!("{}: {error}", temp_dir.display()))?;
-    let path = place.path().canonicalize().map_err(|error| error.to_string())?;
-    let (shown, hidden) = (path.join("shown"), path.join("hidden"));
+    let place = Scratch::make(temp_dir, "probe", None).map_err(|failure| failure.to_string())?;
+    let (shown, hidden) = (place.path().join("shown"), place.path().join("hidden"));
     for directory in [&shown, &hidden] {
         std::fs::create_dir(directory).map_err(|error| format!("{}: {error}", directory.display()))?;
     }

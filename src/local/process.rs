@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use super::error::LocalError;
+use super::failed::Failed;
 use super::launcher::{Ended, Streams};
 use super::output::Log;
 use super::server::Server;
@@ -30,6 +31,24 @@ pub struct Finished {
     pub ended: Ended,
     /// Its output.
     pub log: PathBuf,
+    limits: (Option<u64>, Option<u64>),
+    /// Where no space was left when it ended: what it has written may be cut off.
+    pub full: Option<IoFailure>,
+}
+
+impl Finished {
+    /// It, as the cause of a failure.
+    #[must_use]
+    pub fn failed(self) -> Box<Failed> {
+        let (memory_limit, timeout) = self.limits;
+        Box::new(Failed {
+            ended: self.ended,
+            log: self.log,
+            memory_limit,
+            timeout,
+            full: self.full,
+        })
+    }
 }
 
 /// Runs a process to its end. Its directories below `DataDir` must be there.
@@ -39,26 +58,32 @@ pub struct Finished {
 pub fn run(server: &Server, job: &JobDir, plan: &ProcessPlan) -> Result<Finished, LocalError> {
     let name = file_name(&plan.purpose);
     let secrets = secrets::resolve(&plan.env, server.settings.config_dir.as_deref())?;
-    let inputs_dir = write_inputs(job, name, plan)?;
-    let key = plan
-        .tmp
-        .path
-        .file_name()
-        .and_then(|key| key.to_str())
-        .unwrap_or(name);
-    let workspace = Workspace::make(&server.settings.server.temp_dir, key, owner(&plan.identity))?;
     let place = Place {
         data_dir: server.data.root().to_owned(),
         runtime_dir: server.runtime_dir.clone(),
-        inputs_dir,
+        inputs_dir: write_inputs(job, name, plan)?,
         mode: server.form.mode,
         secrets,
     };
-    let spec = on_this_machine(sandbox::build(plan, &place))?;
     let log = job.path().join(format!("{name}.log"));
-    let ended = launch(server, &spec, &plan.purpose, &log);
-    workspace.remove()?;
-    Ok(Finished { ended: ended?, log })
+    let key = plan.tmp.path.file_name().and_then(|key| key.to_str());
+    let temp_dir = &server.settings.server.temp_dir;
+    let workspace = Workspace::make(temp_dir, key.unwrap_or(name), owner(&plan.identity))?;
+    let ended = on_this_machine(sandbox::build(plan, &place))
+        .map_err(LocalError::from)
+        .and_then(|spec| launch(server, &spec, &plan.purpose, &log));
+    // Before anything is removed, which would make room again.
+    let full = IoFailure::if_full(server.data.root()).or_else(|| IoFailure::if_full(workspace.path()));
+    let removed = workspace.remove();
+    // What the process failed of comes first.
+    let ended = ended?;
+    removed?;
+    Ok(Finished {
+        ended,
+        log,
+        limits: (plan.limits.memory_bytes, plan.timeout_seconds),
+        full,
+    })
 }
 
 fn file_name(purpose: &Purpose) -> &'static str {

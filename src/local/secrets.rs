@@ -36,7 +36,7 @@ pub enum SecretError {
     },
     /// The file can not be read.
     #[error(
-        "variable {variable} is taken from key {key} of {kind} {name}, but {path} can not be read: {source}"
+        "variable {variable} is taken from key {key} of {kind} {name}, but {path} can not be read: {source}; write the value there, or correct spec.env"
     )]
     Read {
         /// The variable.

@@ -1,13 +1,13 @@
 //! A server of local mode, opened: everything that is checked once at start has been checked.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::error::LocalError;
 use super::launcher::Launcher;
 use super::probe::{self, SandboxForm};
 use super::supervisor::{self, Trial};
 use super::{starters, tempdir};
-use crate::data::{self, DataDir, Swept};
+use crate::data::{self, DataDir, IoFailure, Swept};
 use crate::identity::{self, Accounts};
 use crate::plan::{self, Identity};
 use crate::runtimes::{self, Discovered};
@@ -47,7 +47,7 @@ impl Server {
         }
         let data = open_data(&loaded)?;
         if loaded.temp_dir_is_personal {
-            tempdir::make_personal(&loaded.settings.server.temp_dir)?;
+            make_own(&loaded.settings.server.temp_dir)?;
         }
         let settings = loaded.settings;
         let accounts = gather_accounts(&settings, None)?;
@@ -87,11 +87,18 @@ fn open_data(loaded: &Loaded) -> Result<DataDir, LocalError> {
     if loaded.data_dir_is_personal
         && let Some(parent) = path.parent()
     {
-        std::fs::create_dir_all(parent)
-            .map_err(|source| crate::data::IoFailure::new("make directory", parent, source))?;
+        std::fs::create_dir_all(parent).map_err(|source| IoFailure::new("make directory", parent, source))?;
         return Ok(DataDir::open_or_make(path)?);
     }
     Ok(DataDir::open(path)?)
+}
+
+/// An ordinary user's own directory for temporary files, which nobody else can enter.
+pub(super) fn make_own(path: &Path) -> Result<(), IoFailure> {
+    let mut builder = std::fs::DirBuilder::new();
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    let made = builder.recursive(true).create(path);
+    made.map_err(|source| IoFailure::new("make directory", path, source))
 }
 
 /// Looks up the accounts and groups that the settings and a job name.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use sha2::{Digest, Sha256};
 
+use super::scratch::{Staged, new_key};
 use crate::data::{DataDir, IoFailure, layout};
 
 /// Name and text of every starter.
@@ -50,10 +51,7 @@ pub fn lay_out(data: &DataDir) -> Result<PathBuf, IoFailure> {
     }
     let parent = data.ensure("runtime")?;
     let fault = |source| IoFailure::new("lay out the starters in", &target, source);
-    let staging = tempfile::Builder::new()
-        .prefix(".staging-")
-        .tempdir_in(&parent)
-        .map_err(fault)?;
+    let staging = Staged::make(layout::staging_beside(&parent.join("starters"), &new_key()))?;
     for (name, text) in STARTERS {
         let path = staging.path().join(name);
         std::fs::write(&path, text).map_err(fault)?;
@@ -61,13 +59,10 @@ pub fn lay_out(data: &DataDir) -> Result<PathBuf, IoFailure> {
     }
     set_mode(staging.path(), 0o755).map_err(fault)?;
     match std::fs::rename(staging.path(), &target) {
+        Ok(()) => Ok(target),
         // Another process was faster: the same digest is the same text.
         Err(_) if target.is_dir() => Ok(target),
         Err(error) => Err(fault(error)),
-        Ok(()) => {
-            drop(staging.keep());
-            Ok(target)
-        }
     }
 }
 

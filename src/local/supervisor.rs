@@ -4,8 +4,9 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::launcher::{LaunchError, Launcher, Streams};
-use super::output;
-use crate::names::WORKSPACES;
+use super::scratch::Scratch;
+use super::{output, process};
+use crate::data::IoFailure;
 use crate::plan::{Identity, Mask};
 use crate::sandbox::{Bind, MaskPath, SandboxMode, SandboxSpec};
 
@@ -92,14 +93,8 @@ pub enum SupervisorError {
     #[error("try Applications.Supervisor: {0}")]
     Try(#[source] LaunchError),
     /// A directory for the trial could not be made.
-    #[error("try Applications.Supervisor in {path}: {source}")]
-    Place {
-        /// The directory.
-        path: PathBuf,
-        /// The cause.
-        #[source]
-        source: std::io::Error,
-    },
+    #[error("try Applications.Supervisor: {0}")]
+    Place(#[from] IoFailure),
 }
 
 /// What a supervisor is tried with.
@@ -180,23 +175,13 @@ fn check_masks(path: &Path, masks: &[Mask]) -> Result<(), SupervisorError> {
 
 /// Runs it around a target that writes down what reached it.
 fn try_out(words: &[String], path: &Path, trial: &Trial<'_>) -> Result<(), SupervisorError> {
-    let place = tempfile::Builder::new()
-        .prefix(&format!("{WORKSPACES}-trial-"))
-        .tempdir_in(trial.temp_dir)
-        .map_err(|source| SupervisorError::Place {
-            path: trial.temp_dir.to_owned(),
-            source,
-        })?;
-    let fault = |source| SupervisorError::Place {
-        path: place.path().to_owned(),
-        source,
-    };
-    let directory = place.path().canonicalize().map_err(fault)?;
+    let place = Scratch::make(trial.temp_dir, "trial", process::owner(trial.account))?;
+    let directory = place.path();
     let target = directory.join("target");
-    std::fs::write(&target, TARGET).map_err(fault)?;
-    std::fs::set_permissions(&target, PermissionsExt::from_mode(0o444)).map_err(fault)?;
-    std::os::unix::fs::chown(&directory, Some(trial.account.uid), Some(trial.account.gid)).map_err(fault)?;
-    let (ended, printed) = launch(&trial_spec(words, &directory, trial), trial.launcher)?;
+    std::fs::write(&target, TARGET)
+        .and_then(|()| std::fs::set_permissions(&target, PermissionsExt::from_mode(0o444)))
+        .map_err(|source| IoFailure::new("write", &target, source))?;
+    let (ended, printed) = launch(&trial_spec(words, directory, trial), trial.launcher)?;
     if !printed.is_empty() {
         let printed = String::from_utf8_lossy(&printed).chars().take(60).collect();
         return Err(SupervisorError::Prints {

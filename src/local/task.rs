@@ -27,22 +27,19 @@ pub(super) fn run(
     let answer = place
         .and_then(|()| run_on_copy(job, directory, plan, kind))
         .and_then(|finished| {
-            if finished.ended.succeeded() {
+            // A process can miss that a write of its own was cut off; what is served must be whole (RD3).
+            let cut_off = rendering.is_some() && finished.full.is_some();
+            if finished.ended.succeeded() && !cut_off {
                 Ok(())
             } else {
-                Err(LocalError::Process {
-                    ended: finished.ended,
-                    log: finished.log,
-                })
+                Err(LocalError::Process(finished.failed()))
             }
         });
     match (answer, rendering) {
         (Ok(()), Some(rendering)) => finish(job, plan, rendering).map(Some),
         (Ok(()), None) => Ok(None),
         (Err(error), rendering) => {
-            if let Some(rendering) = rendering {
-                job.renders().discard(rendering)?;
-            }
+            job.discard(rendering);
             Err(error)
         }
     }
@@ -95,6 +92,20 @@ fn run_on_copy(
         }
         _ => None,
     };
+    let finished = start(job, directory, plan, kind);
+    let removed = copy.map_or(Ok(()), SourceCopy::remove);
+    // What the process failed of comes first.
+    let finished = finished?;
+    removed?;
+    Ok(finished)
+}
+
+fn start(
+    job: &Job<'_>,
+    directory: &JobDir,
+    plan: &ProcessPlan,
+    kind: TaskKind,
+) -> Result<Finished, LocalError> {
     if super::signals::stop_asked() {
         return Err(LocalError::Stopped);
     }
@@ -104,9 +115,6 @@ fn run_on_copy(
     });
     job.watcher.pause();
     let finished = process::run(job.server, directory, plan);
-    if let Some(copy) = copy {
-        copy.remove()?;
-    }
     let layers = finished.iter().flat_map(|finished| &finished.ended.layers);
     for missing in layers.filter(|layer| layer.contains(LIMIT_MISSING)) {
         job.watcher.done(&format!("note: {missing}"));

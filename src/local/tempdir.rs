@@ -1,13 +1,15 @@
 //! What is checked of `Server.TempDir` before anything runs (TD3).
 
 use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use rustix::fs::StatVfsMountFlags;
 
+use super::scratch::Scratch;
 use crate::data::IoFailure;
+use crate::names::WORKSPACES;
 
 /// `Server.TempDir` can not be used.
 #[derive(Debug, thiserror::Error)]
@@ -44,11 +46,11 @@ pub enum TempDirError {
         /// The closed directory.
         parent: PathBuf,
     },
-    /// An ordinary user's own directory is somebody else's.
+    /// `connect-workspaces` is somebody else's, or a trap.
     #[error(
-        "Server.TempDir {path} is not your own directory, or others may write in it; remove it, or set another"
+        "Server.TempDir {path} has a {WORKSPACES} that another account owns or can write in; remove that or set another directory"
     )]
-    Foreign {
+    Taken {
         /// The directory.
         path: PathBuf,
     },
@@ -60,30 +62,6 @@ pub enum TempDirError {
         /// The directory.
         path: PathBuf,
     },
-}
-
-/// Makes an ordinary user's own temporary directory where it is missing (SB9). In `/tmp` anybody can have made it first.
-///
-/// # Errors
-/// It can not be made, or is not theirs alone.
-pub fn make_personal(path: &Path) -> Result<(), TempDirError> {
-    let read = |source| TempDirError::Read {
-        path: path.to_owned(),
-        source,
-    };
-    match std::fs::DirBuilder::new().mode(0o700).create(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-            let found = std::fs::symlink_metadata(path).map_err(read)?;
-            let own = found.uid() == rustix::process::geteuid().as_raw();
-            if !found.is_dir() || !own || found.mode() & 0o022 != 0 {
-                return Err(TempDirError::Foreign {
-                    path: path.to_owned(),
-                });
-            }
-            Ok(())
-        }
-        done => done.map_err(read),
-    }
 }
 
 /// Checks that any account can reach, read and write the directory, and that programs in it can be executed.
@@ -114,7 +92,22 @@ pub fn check(path: &Path, ordinary_user: bool) -> Result<(), TempDirError> {
             }
         }
     }
+    check_workspaces(path, &real)?;
     check_exec(path, &real)
+}
+
+/// In a directory for everybody anybody can have made it first.
+fn check_workspaces(path: &Path, real: &Path) -> Result<(), TempDirError> {
+    let Ok(metadata) = std::fs::symlink_metadata(real.join(WORKSPACES)) else {
+        return Ok(());
+    };
+    let own = metadata.uid() == rustix::process::geteuid().as_raw() && metadata.mode() & 0o022 == 0;
+    if metadata.is_dir() && own {
+        return Ok(());
+    }
+    Err(TempDirError::Taken {
+        path: path.to_owned(),
+    })
 }
 
 /// The mount's own word first; then a real program, because some security policies say nothing beforehand.
@@ -132,7 +125,7 @@ fn check_exec(path: &Path, real: &Path) -> Result<(), TempDirError> {
         });
     }
     let write = |source| TempDirError::Write(IoFailure::new("write in", path, source));
-    let place = tempfile::tempdir_in(real).map_err(write)?;
+    let place = Scratch::make(real, "exec", None)?;
     let program = place.path().join("try");
     let mut file = std::fs::OpenOptions::new()
         .write(true)
@@ -186,24 +179,19 @@ mod tests {
             check(&inner, false),
             Err(TempDirError::Unreachable { .. })
         ));
+        std::fs::create_dir_all(dir.path().join(WORKSPACES)).unwrap();
+        mode(0o1777);
+        assert!(check(dir.path(), false).is_ok());
+        let open = std::fs::Permissions::from_mode(0o777);
+        std::fs::set_permissions(dir.path().join(WORKSPACES), open).unwrap();
+        let said = check(dir.path(), false).unwrap_err().to_string();
+        assert!(
+            said.contains("connect-workspaces") && said.contains("remove that"),
+            "{said}"
+        );
         assert!(matches!(
             check(&dir.path().join("none"), false),
             Err(TempDirError::Read { .. })
         ));
-    }
-
-    /// Proves: SB9 (L)
-    #[test]
-    fn an_ordinary_user_has_a_directory_of_their_own() {
-        let dir = tempfile::tempdir().unwrap();
-        let own = dir.path().join("offhost-ada");
-        make_personal(&own).unwrap();
-        make_personal(&own).unwrap();
-        assert_eq!(std::fs::metadata(&own).unwrap().mode() & 0o777, 0o700);
-        std::fs::set_permissions(&own, std::fs::Permissions::from_mode(0o777)).unwrap();
-        assert!(matches!(make_personal(&own), Err(TempDirError::Foreign { .. })));
-        let link = dir.path().join("link");
-        std::os::unix::fs::symlink(dir.path(), &link).unwrap();
-        assert!(matches!(make_personal(&link), Err(TempDirError::Foreign { .. })));
     }
 }

@@ -141,14 +141,18 @@ fn assemble(
     parts: Parts,
 ) -> Result<ProcessPlan, PlanError> {
     let masks = masks::of(scope)?;
-    let tmp = tmp(scope, suffix);
+    let mut tmp = tmp(scope, suffix);
     let installed = match &parts.purpose {
         Purpose::Install(key) => Some(key.language),
         Purpose::Task(_) => None,
     };
+    let home = home::decide(scope.task.mode, scope.settings, identity, &masks, &tmp.target);
+    if !tmp.mask_tmp {
+        tmp.target = home::seen_at(&home.plan, &tmp.path)?;
+    }
     let place = Place {
         identity,
-        home: home::decide(scope.task.mode, scope.settings, identity, &masks, &tmp.target),
+        home,
         tmp,
         environments_ready: installed.is_none(),
     };

@@ -45,7 +45,7 @@ pub struct Loaded {
     pub config_file: Option<PathBuf>,
     /// Whether the data directory is an ordinary user's own, which is made when it is first needed (SB9).
     pub data_dir_is_personal: bool,
-    /// Whether the temporary directory is, too.
+    /// The same of the directory for temporary files: `/tmp/connect-workspaces` can be only one account's.
     pub temp_dir_is_personal: bool,
 }
 
@@ -69,15 +69,15 @@ pub fn load_values(product: Product, options: &LoadOptions) -> Result<Resolved, 
 fn load_from(options: &LoadOptions, usual: &Path) -> Result<Loaded, SettingsError> {
     let source = read(Product::Connect, options, usual)?;
     let settings = build(&source.resolved, source.config_file.as_deref())?;
-    let is_personal = |key| source.personal && source.resolved.one("Server", key).origin == Origin::Default;
-    let (data_dir_is_personal, temp_dir_is_personal) = (is_personal("DataDir"), is_personal("TempDir"));
+    let is_default = |key| source.resolved.one("Server", key).origin == Origin::Default;
+    let (data_dir_default, temp_dir_default) = (is_default("DataDir"), is_default("TempDir"));
     Ok(Loaded {
         settings,
         provenance: source.resolved.provenance(),
         notes: source.resolved.notes,
         config_file: source.config_file,
-        data_dir_is_personal,
-        temp_dir_is_personal,
+        data_dir_is_personal: source.personal && data_dir_default,
+        temp_dir_is_personal: source.personal && temp_dir_default,
     })
 }
 
@@ -150,12 +150,12 @@ fn defaults(env: &BTreeMap<String, String>, personal: Option<&OrdinaryUser>) -> 
     }
     if let Some(user) = personal {
         let data_dir = user.home.join(".local/share/offhost").display().to_string();
-        // In one that all share, whoever came first would own `connect-workspaces`.
-        let shared = temp_dir.map_or("/tmp", String::as_str);
-        let temp_dir = format!("{}/offhost-{}", shared.trim_end_matches('/'), user.name);
+        let temp_dir = user.home.join(".cache/offhost").display().to_string();
+        defaults
+            .entry(("Server", "TempDir"))
+            .or_insert((temp_dir, Origin::Default));
         let values = [
             (("Server", "DataDir"), data_dir),
-            (("Server", "TempDir"), temp_dir),
             (("Applications", "RunAs"), user.name.clone()),
             (("Python", "Enabled"), "true".to_owned()),
             (("Quarto", "Enabled"), "true".to_owned()),

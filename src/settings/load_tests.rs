@@ -195,19 +195,23 @@ fn sb9_an_ordinary_user_has_defaults_of_their_own() {
         Path::new("/home/ada/.local/share/offhost/db")
     );
     assert_eq!(alone.settings.applications.run_as, "ada");
-    assert_eq!(alone.settings.server.temp_dir, Path::new("/tmp/offhost-ada"));
+    assert_eq!(
+        alone.settings.server.temp_dir,
+        Path::new("/home/ada/.cache/offhost")
+    );
     assert!(alone.data_dir_is_personal && alone.temp_dir_is_personal && alone.settings.python.enabled);
     // The system's file keeps the system's defaults.
     fs::write(&usual, "[R]\nEnabled = no").expect("written");
     let system = load_from(&options, &usual).expect("settings");
     assert_eq!(system.settings.applications.run_as, "rstudio-connect");
     assert!(!system.data_dir_is_personal && !system.temp_dir_is_personal);
+    assert_eq!(system.settings.server.temp_dir, Path::new("/tmp"));
     // A file of their own is laid over their own defaults.
-    options.config = Some(machine.file("[Server]\nDataDir = /d\nTempDir = /t"));
+    options.config = Some(machine.file("[Server]\nDataDir = /d"));
     let own = load_from(&options, &usual).expect("settings");
     assert_eq!(own.settings.applications.run_as, "ada");
     assert_eq!(own.settings.server.data_dir, Path::new("/d"));
-    assert!(!own.data_dir_is_personal && !own.temp_dir_is_personal);
+    assert!(!own.data_dir_is_personal);
 }
 
 /// Proves: CN1 (L, P)

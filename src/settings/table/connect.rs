@@ -23,7 +23,7 @@ const PROTOCOLS: &[&str] = &[
 #[rustfmt::skip]
 pub(super) const SETTINGS: &[Setting] = &[
     setting("Server", "DataDir", Path, "/var/lib/rstudio-connect", Field("server.data_dir"), "Everything the server keeps: bundles, results, caches. It is hidden from content. An ordinary user without the system's file has `~/.local/share/offhost`."),
-    setting("Server", "TempDir", Path, "/tmp", Field("server.temp_dir"), "Holds `connect-workspaces`, where each process has a temporary directory of its own. The server's own TMPDIR, if set, comes before the default. An ordinary user without the system's file has `offhost-NAME` in it."),
+    setting("Server", "TempDir", Path, "/tmp", Field("server.temp_dir"), "Holds `connect-workspaces`, where each process has a temporary directory of its own. The server's own TMPDIR, if set, comes before the default. An ordinary user without the system's file has `~/.cache/offhost`."),
     setting("Server", "RVersion", Paths, "", Field("server.r_version"), "Home directories of R, as older files name them."),
     setting("Server", "RVersionMatching", Choice(MATCHING), "nearest", Alias("R", "VersionMatching"), "Older name of `R.VersionMatching`."),
     setting("Server", "RVersionScanning", Bool, "true", Alias("R", "ExecutableScanning"), "Older name of `R.ExecutableScanning`."),

@@ -103,7 +103,7 @@ fn the_data_directory_must_be_there_and_writable() {
     std::fs::create_dir(&exposed).unwrap();
     std::fs::set_permissions(&exposed, std::os::unix::fs::PermissionsExt::from_mode(0o777)).unwrap();
     let call = run(&place).env("OFFHOST_SERVER_DATADIR", &place.text("exposed"));
-    place.refused(call, 74, &["Server.DataDir", "other accounts", "chmod go-w"]);
+    place.refused(call, 74, &["Server.DataDir", "every account", "chmod o-w"]);
 }
 
 /// Proves: FS6 (L)

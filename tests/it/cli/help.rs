@@ -4,7 +4,7 @@ use std::process::Command;
 
 use super::place::{Call, OFFHOST, Place};
 
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 19] = [
     "",
     "run",
     "plan",
@@ -12,6 +12,8 @@ const COMMANDS: [&str; 17] = [
     "content deploy",
     "content list",
     "content results",
+    "content jobs",
+    "content set",
     "content activate",
     "content remove",
     "path",

@@ -168,6 +168,16 @@ impl Place {
         tree(&self.path("data"))
     }
 
+    /// Runs what must be refused when its process is about to start: its job is recorded, and nothing has run. Gives
+    /// what was said.
+    #[track_caller]
+    pub(super) fn refused_late(&self, mut call: Call, code: i32, words: &[&str]) -> String {
+        let outcome = call.go();
+        outcome.refused(code, words);
+        assert!(!self.has_run(), "content has run\n{outcome:?}");
+        outcome.stderr
+    }
+
     /// Runs what must be refused: one sentence with these words, this exit code, nothing started, nothing changed.
     #[track_caller]
     pub(super) fn refused(&self, mut call: Call, code: i32, words: &[&str]) -> Outcome {
@@ -268,7 +278,7 @@ impl Call {
     }
 
     /// Runs as this user and group, with no other group.
-    pub(super) fn as_user(mut self, uid: u32, gid: u32) -> Self {
+    pub(super) fn under(mut self, uid: u32, gid: u32) -> Self {
         self.user = Some((uid, gid));
         self
     }
@@ -361,9 +371,6 @@ impl Outcome {
     /// belong to the sentence, such as those of a list, are indented.
     #[track_caller]
     pub(super) fn refused(&self, code: i32, words: &[&str]) -> &Self {
-        if std::env::var_os("OFFHOST_TEST_SHOW").is_some() {
-            eprintln!("[{code}] {}", self.stderr);
-        }
         assert_eq!(self.code, Some(code), "{self:?}");
         assert_eq!(self.stdout, "", "{self:?}");
         let sentences: Vec<&str> = self

@@ -64,7 +64,7 @@ fn a_plan_for_pods_needs_no_root_no_interpreter_and_no_data_directory() {
     );
     let plan = |name: &str, form: &str| {
         let mut call = Call::new(&program)
-            .as_user(NOBODY, NOBODY)
+            .under(NOBODY, NOBODY)
             .env("PATH", "/nowhere:/usr/bin")
             .env("SECRET_OF_THE_SERVER", "s3cret")
             .env(REPOSITORY, "https://packages.example.com/cran");

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use offhost::data::{EnvironmentError, Environments, Published, Stage, layout, sweep};
+use offhost::data::{EnvironmentError, Environments, FileLock, Published, Stage, layout, sweep};
 
 use super::{files, listing, new_data};
 
@@ -14,8 +14,9 @@ fn target() -> PathBuf {
 
 fn make(environments: &Environments<'_>, key: &str, waited: &AtomicU32) -> Stage {
     let staging = layout::staging_beside(&target(), key);
-    let wait = || {
+    let wait = |lock: &Path| {
         waited.fetch_add(1, Ordering::Relaxed);
+        FileLock::exclusive_while(lock, || true)
     };
     environments.stage(&target(), &staging, None, wait).unwrap()
 }
@@ -31,6 +32,7 @@ fn two_installers_of_one_key_make_it_once() {
         for n in 0..6 {
             let (environments, made, waited) = (&environments, &made, &waited);
             scope.spawn(move || match make(environments, &format!("k{n}"), waited) {
+                Stage::GivenUp => panic!("it was waited for"),
                 Stage::Present(path) => assert!(path.join("pyvenv.cfg").exists()),
                 Stage::Make(staging) => {
                     made.fetch_add(1, Ordering::Relaxed);
@@ -166,7 +168,7 @@ fn no_name_leads_out_of_the_cache() {
     }
     let stage = |target: &str, staging: &str| {
         environments
-            .stage(Path::new(target), Path::new(staging), None, || {})
+            .stage(Path::new(target), Path::new(staging), None, |_| Ok(None))
             .map(|_| ())
     };
     assert!(matches!(

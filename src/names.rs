@@ -40,3 +40,5 @@ pub const ENV_PREFIX: &str = "OFFHOST_";
 pub const EXEC_PROGRAM: &str = "offhost-exec";
 /// Directory below each control group controller that holds the groups of jobs.
 pub const CGROUP_PARENT: &str = "offhost";
+/// What a layer says that stands for a limit the machine can not give.
+pub const LIMIT_MISSING: &str = "limit not in force";

@@ -210,7 +210,7 @@ pub struct ContentDefaultsArgs {
 pub struct PathArgs {
     /// Path to translate; `-` translates every line of standard input
     pub path: String,
-    /// Job that the path belongs to, as shown at the start of a run
+    /// Job that the path belongs to, as the end of a run and `offhost content jobs` tell it
     #[arg(long, value_name = "KEY")]
     pub job: Option<String>,
     /// Content item that the path belongs to

@@ -195,7 +195,7 @@ pub fn job_tag(task: TaskKind, facts: &BundleFacts) -> &'static str {
     match task {
         TaskKind::RenderSite => "build_site",
         TaskKind::Render => facts.app_mode.kind().tag,
-        TaskKind::Run => "unknown",
+        TaskKind::Run => "run_command",
         TaskKind::Install => install_tag(if facts.r.is_some() {
             LanguageName::R
         } else {

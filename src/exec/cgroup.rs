@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::error::{Step, StepError};
-use crate::names::CGROUP_PARENT;
+use crate::names::{CGROUP_PARENT, LIMIT_MISSING};
 use crate::sandbox::CgroupSpec;
 
 /// Steps carry this name in messages.
@@ -43,7 +43,7 @@ impl Cgroup {
                 }
                 Err(error) => group
                     .missing
-                    .push(format!("{controller} limit not in force: {error}")),
+                    .push(format!("{controller} {LIMIT_MISSING}: {error}")),
             }
         }
         Ok(group)

@@ -238,8 +238,11 @@ fn cgroups() -> Check {
     const NAME: &str = "control groups";
     let root = Path::new("/sys/fs/cgroup");
     let unified = std::fs::read_to_string(root.join("cgroup.controllers")).unwrap_or_default();
+    let is_open = |path: &Path| rustix::fs::access(path, rustix::fs::Access::WRITE_OK).is_ok();
     let has = |name: &str| {
-        unified.split_whitespace().any(|have| have == name) || root.join(name).join("cgroup.procs").exists()
+        let own = root.join(name);
+        unified.split_whitespace().any(|have| have == name) && is_open(root)
+            || own.join("cgroup.procs").exists() && is_open(&own)
     };
     let missing: Vec<&str> = ["memory", "cpu", "pids"]
         .into_iter()
@@ -250,8 +253,8 @@ fn cgroups() -> Check {
     }
     Check::warn(
         NAME,
-        format!("no {} controller", missing.join(", ")),
-        "limits of those are not in force on this machine",
+        format!("no {} controller that this account may use", missing.join(", ")),
+        "limits of those are not in force; run as root, on a machine that has them",
     )
 }
 

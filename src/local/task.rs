@@ -9,6 +9,7 @@ use super::job::Job;
 use super::process::{self, Finished};
 use crate::api::job::TaskKind;
 use crate::data::{CopyOptions, Finish, JobDir, Rendering, SourceCopy, copy_tree, layout, remove_tree};
+use crate::names::LIMIT_MISSING;
 use crate::plan::{Output, ProcessPlan};
 
 /// Runs the task. A result is finished, and activated if that was asked for, only after success.
@@ -113,7 +114,12 @@ fn start(
         _ => "rendering",
     });
     job.watcher.pause();
-    process::run(job.server, directory, plan)
+    let finished = process::run(job.server, directory, plan);
+    let layers = finished.iter().flat_map(|finished| &finished.ended.layers);
+    for missing in layers.filter(|layer| layer.contains(LIMIT_MISSING)) {
+        job.watcher.done(&format!("note: {missing}"));
+    }
+    finished
 }
 
 /// Makes the result whole and, if that was asked for, the one that is served. Gives its main file.

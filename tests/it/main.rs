@@ -9,6 +9,7 @@ mod data;
 mod faults;
 mod gcfg_oracle;
 mod job_reference;
+mod pages;
 mod plan_fixture;
 mod plan_golden;
 mod plan_properties;

@@ -1,7 +1,8 @@
 //! One planned process, run: its directories, its sandbox, its output.
 
-use std::fs::File;
+use std::fs::OpenOptions;
 use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
@@ -94,18 +95,27 @@ fn file_name(purpose: &Purpose) -> &'static str {
     }
 }
 
-/// Writes the process's input files where only the server can write and everybody can read.
+/// Writes the process's input files for its account alone to read: parameters may be nobody else's business. They are
+/// shown to it read-only, so owning them gives it no right to change them.
 fn write_inputs(job: &JobDir, name: &str, plan: &ProcessPlan) -> Result<PathBuf, LocalError> {
     let directory = job.path().join(format!("{name}.inputs"));
     let fault = |source| IoFailure::new("write the inputs in", &directory, source);
     std::fs::create_dir(&directory).map_err(fault)?;
-    set_mode(&directory, 0o755).map_err(fault)?;
     for input in &plan.inputs {
         let path = directory.join(&input.name);
         std::fs::write(&path, &input.text).map_err(fault)?;
-        set_mode(&path, 0o444).map_err(fault)?;
+        give(&path, &plan.identity, 0o400).map_err(fault)?;
     }
+    give(&directory, &plan.identity, 0o500).map_err(fault)?;
     Ok(directory)
+}
+
+/// Gives a path to the account of a process, for it alone.
+fn give(path: &Path, identity: &Identity, mode: u32) -> std::io::Result<()> {
+    set_mode(path, mode)?;
+    owner(identity).map_or(Ok(()), |owner| {
+        std::os::unix::fs::chown(path, Some(owner.uid), Some(owner.gid))
+    })
 }
 
 fn set_mode(path: &Path, mode: u32) -> std::io::Result<()> {
@@ -149,7 +159,13 @@ fn follow_links(path: &Path) -> PathBuf {
 
 /// Starts the process, shows and keeps its output, and waits for its end.
 fn launch(server: &Server, spec: &SandboxSpec, purpose: &Purpose, log: &Path) -> Result<Ended, LocalError> {
-    let file = File::create(log).map_err(|source| IoFailure::new("make", log, source))?;
+    // Content may print what is for nobody else on this machine.
+    let file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(log);
+    let file = file.map_err(|source| IoFailure::new("make", log, source))?;
     let log = Log::new(file);
     let streams = Streams {
         stdin: Stdio::null(),

@@ -12,5 +12,6 @@ mod inside;
 mod ordinary;
 mod place;
 mod plan;
+mod private;
 mod show;
 mod terminal;

@@ -25,6 +25,9 @@ use crate::reason::Reason;
 /// Runs a command and gives the program's exit code.
 #[must_use]
 pub fn run(cli: Cli) -> std::process::ExitCode {
+    // Directories are made with the mode they are to have, whatever the administrator's shell had set: a kill between
+    // making one and opening it would leave it closed to the accounts that content runs as.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
     match dispatch(cli) {
         Ok(code) => code.into(),
         Err(failure) => {

@@ -29,7 +29,9 @@ pub enum ArchiveError {
         source: io::Error,
     },
     /// It is none of the known formats.
-    #[error("'{archive}' is not a .tar.gz or .tar archive: {cause}; make it with 'tar czf'")]
+    #[error(
+        "'{archive}' is not a .tar.gz or .tar archive ({cause}); name a directory, an archive made with 'tar czf', or a job file ending in .yaml"
+    )]
     Format {
         /// The archive.
         archive: PathBuf,
@@ -309,9 +311,12 @@ impl Unpacking<'_> {
     }
 
     fn format_error(&self, cause: impl ToString) -> ArchiveError {
+        let cause = cause.to_string();
+        // The tar reader goes on with bytes of the file.
+        let cause = cause.split(": ").next().unwrap_or_default().to_owned();
         ArchiveError::Format {
             archive: self.archive.to_owned(),
-            cause: cause.to_string(),
+            cause,
         }
     }
 

@@ -50,7 +50,7 @@ pub enum ParameterError {
         name: String,
     },
     /// The report has no parameter of this name.
-    #[error("the report has no parameter '{name}'{suggestion}; it has {known}")]
+    #[error("the report, whose parameters are {known}, has none named '{name}'{suggestion}")]
     Unknown {
         /// Name given.
         name: String,

@@ -77,7 +77,7 @@ fn a_parameter_the_report_does_not_have_is_refused_with_those_it_has() {
         .to_string();
     assert_eq!(
         message,
-        "the report has no parameter 'yaer'; did you mean 'year'?; it has 'flags', 'region', 'start', 'year'"
+        "the report, whose parameters are 'flags', 'region', 'start', 'year', has none named 'yaer'; did you mean 'year'?"
     );
     let none = super::tests::facts(&[("report.Rmd", "---\ntitle: a\n---\n")]);
     let message = check_parameters(&none, &given(&[("year", "1")]))

@@ -114,18 +114,8 @@ fn a_directory_with_a_command_needs_no_kind() {
 
 /// Proves: PK4 (L, P)
 #[test]
-fn the_default_task_follows_from_kind_and_site() {
-    let task =
-        |files: &[(&str, &str)]| kinds::default_task(&facts(files, &ContentJobSpec::default()).unwrap());
-    assert_eq!(task(&[("a.Rmd", "")]), Ok(TaskKind::Render));
-    assert_eq!(
-        task(&[("index.Rmd", ""), ("_site.yml", "")]),
-        Ok(TaskKind::RenderSite)
-    );
-    let message = task(&[("app.py", "import dash")]).unwrap_err().to_string();
-    assert!(
-        message.starts_with("'python-dash' is a Dash application, which keeps running"),
-        "{message}"
-    );
-    assert!(task(&[("index.html", "")]).is_err());
+fn a_site_is_told_from_a_document() {
+    let is_site = |files: &[(&str, &str)]| facts(files, &ContentJobSpec::default()).unwrap().is_site;
+    assert!(!is_site(&[("a.Rmd", "")]));
+    assert!(is_site(&[("index.Rmd", ""), ("_site.yml", "")]));
 }

@@ -103,22 +103,6 @@ pub enum KindError {
         /// All names.
         known: String,
     },
-    /// Applications are not run by a finite task.
-    #[error(
-        "'{name}' is a {title}, which keeps running and is started by requests; \
-         only documents can be rendered, so name a task of the job: 'Install', or 'Run' with a command"
-    )]
-    Application {
-        /// Name of the kind.
-        name: &'static str,
-        /// Name for people.
-        title: &'static str,
-    },
-    /// Static content is served as it is.
-    #[error(
-        "'static' content is served as it is and has nothing to run; deploy it with 'offhost content deploy'"
-    )]
-    Files,
 }
 
 impl AppMode {
@@ -169,24 +153,6 @@ fn of_name(name: &str, accepted: impl Fn(&Kind) -> bool) -> Result<AppMode, Kind
             suggestion: suggestion(name, names().map(|kind| kind.name)),
             known: names().map(|kind| kind.name).collect::<Vec<_>>().join(", "),
         })
-}
-
-/// What is done with the content when the job names no task (PK3, PK4, PK8).
-///
-/// # Errors
-/// For applications and static content, with what to do instead.
-pub fn default_task(facts: &BundleFacts) -> Result<TaskKind, KindError> {
-    let kind = facts.app_mode.kind();
-    match kind.nature {
-        Nature::Document if facts.is_site => Ok(TaskKind::RenderSite),
-        Nature::Document => Ok(TaskKind::Render),
-        Nature::Command => Ok(TaskKind::Run),
-        Nature::Application => Err(KindError::Application {
-            name: kind.name,
-            title: kind.title,
-        }),
-        Nature::Files => Err(KindError::Files),
-    }
 }
 
 /// Tag of the job: the vocabulary in which job histories of such servers are kept.

@@ -206,7 +206,6 @@ fn sites_are_told_from_documents() {
             (true, Some(output_dir)),
             "{name}"
         );
-        assert_eq!(kinds::default_task(&facts), Ok(TaskKind::RenderSite));
         assert_eq!(kinds::job_tag(TaskKind::RenderSite, &facts), "build_site");
     }
     for (name, tag) in [
@@ -216,8 +215,6 @@ fn sites_are_told_from_documents() {
     ] {
         let facts = facts(name);
         assert!(!facts.is_site, "{name}");
-        assert_eq!(kinds::default_task(&facts), Ok(TaskKind::Render));
         assert_eq!(kinds::job_tag(TaskKind::Render, &facts), tag);
     }
-    assert!(kinds::default_task(&facts("streamlit")).is_err());
 }

@@ -125,9 +125,7 @@ impl Workspace {
     /// # Errors
     /// Something can not be removed; the next sweep tries again.
     pub fn remove(self) -> Result<(), IoFailure> {
-        remove::remove_tree(self.path())?;
-        self.claim.release();
-        Ok(())
+        self.claim.remove()
     }
 }
 
@@ -206,8 +204,6 @@ impl SourceCopy {
     /// # Errors
     /// Something can not be removed; the next sweep tries again.
     pub fn remove(self) -> Result<(), IoFailure> {
-        remove::remove_tree(self.path())?;
-        self.claim.release();
-        Ok(())
+        self.claim.remove()
     }
 }

@@ -200,6 +200,16 @@ impl Claim {
         &self.path
     }
 
+    /// Removes the directory, then ends the claim.
+    ///
+    /// # Errors
+    /// Something can not be removed; the claim is then what a kill leaves, and the next sweep tries again.
+    pub fn remove(self) -> Result<(), IoFailure> {
+        super::remove::remove_tree(&self.path)?;
+        self.release();
+        Ok(())
+    }
+
     /// Ends the claim; the directory stays if it is still there.
     pub fn release(self) {
         self.lock.remove();

@@ -19,6 +19,7 @@
 
 pub mod api;
 pub mod cli;
+pub mod cluster;
 pub mod content;
 pub mod data;
 pub mod exec;
@@ -30,4 +31,5 @@ pub mod reason;
 pub mod runtimes;
 pub mod sandbox;
 pub mod settings;
+pub mod status;
 pub mod text;

@@ -8,6 +8,36 @@ pub const VERSION: &str = "v1alpha1";
 pub const API_VERSION: &str = "offhost.dev/v1alpha1";
 /// `kind` of a finite task.
 pub const KIND_CONTENT_JOB: &str = "ContentJob";
+/// Plural of [`KIND_CONTENT_JOB`], as it stands in addresses and permissions.
+pub const PLURAL_CONTENT_JOB: &str = "contentjobs";
+/// Field manager of everything the controller applies, and `app.kubernetes.io/managed-by` of what it makes.
+pub const FIELD_MANAGER: &str = "offhost-controller";
+/// Finalizer of a job: its directories on the volume are not known to the API server.
+pub const JOB_FINALIZER: &str = "offhost.dev/data";
+/// Finalizer of a Pod: it stays until its outcome is in the status of its job (OH2).
+pub const POD_FINALIZER: &str = "offhost.dev/result";
+/// Label: name of the job, on its Pods.
+pub const LABEL_JOB_NAME: &str = "offhost.dev/job-name";
+/// Label: uid of the job, on its Pods.
+pub const LABEL_JOB_UID: &str = "offhost.dev/job-uid";
+/// Label: the content item, on Pods.
+pub const LABEL_CONTENT: &str = "offhost.dev/content";
+/// Label: number of the attempt, on Pods.
+pub const LABEL_ATTEMPT: &str = "offhost.dev/attempt";
+/// Label: digest of the environment that an install job makes.
+pub const LABEL_ENVIRONMENT: &str = "offhost.dev/environment";
+/// `app.kubernetes.io/name` of every content Pod; network policies select it.
+pub const CONTENT_APP: &str = "offhost-content";
+/// Name of the container that runs content.
+pub const CONTENT_CONTAINER: &str = "content";
+/// Where the image with the helper and the starters is seen in a content Pod.
+pub const MOUNT_OFFHOST: &str = "/opt/offhost";
+/// The helper in a content Pod.
+pub const MOUNT_EXEC: &str = "/opt/offhost/bin/offhost-exec";
+/// The deployed source in a content Pod, read-only, from which its working copy is made.
+pub const MOUNT_SOURCE: &str = "/opt/offhost/source";
+/// Directory below `DataDir` with bundles that jobs on a cluster name by path.
+pub const INCOMING: &str = "incoming";
 
 /// Where content sees its directories (PW1). Not customisable, as in the products whose content this runs.
 pub const MOUNT_DIR: &str = "/opt/rstudio-connect/mnt";

@@ -25,6 +25,30 @@ pub enum Reason {
     DataUnavailable,
     /// The job was stopped, or its server ended while it ran.
     Interrupted,
+    /// The archive of the job has not been sent yet (Pod mode).
+    AwaitingUpload,
+    /// Packages are missing, and a job installs them (Pod mode).
+    Installing,
+    /// The job is suspended (Pod mode).
+    Suspended,
+    /// A scheduling gate holds the Pod (Pod mode).
+    Gated,
+    /// No node fits the Pod (Pod mode).
+    Unschedulable,
+    /// The API server refuses the Pod: quota, admission, service account (Pod mode).
+    PodRefused,
+    /// The image can not be pulled (Pod mode).
+    ImageUnavailable,
+    /// A Secret, ConfigMap or key that the job names is missing (Pod mode).
+    ReferenceNotFound,
+    /// A volume can not be mounted (Pod mode).
+    MountFailed,
+    /// The Pod did not start in time, for another reason (Pod mode).
+    StartFailed,
+    /// The node was lost (Pod mode).
+    NodeLost,
+    /// The cluster ended the Pod: evicted, preempted, deleted (Pod mode).
+    Disrupted,
 }
 
 impl Reason {
@@ -43,6 +67,18 @@ impl Reason {
             Self::OutOfMemory => "OutOfMemory",
             Self::DataUnavailable => "DataUnavailable",
             Self::Interrupted => "Interrupted",
+            Self::AwaitingUpload => "AwaitingUpload",
+            Self::Installing => "Installing",
+            Self::Suspended => "Suspended",
+            Self::Gated => "Gated",
+            Self::Unschedulable => "Unschedulable",
+            Self::PodRefused => "PodRefused",
+            Self::ImageUnavailable => "ImageUnavailable",
+            Self::ReferenceNotFound => "ReferenceNotFound",
+            Self::MountFailed => "MountFailed",
+            Self::StartFailed => "StartFailed",
+            Self::NodeLost => "NodeLost",
+            Self::Disrupted => "Disrupted",
         }
     }
 
@@ -51,7 +87,7 @@ impl Reason {
     #[must_use]
     pub fn exit_code(self) -> u8 {
         match self {
-            Self::InvalidInput | Self::RuntimeNotFound => 65,
+            Self::InvalidInput | Self::RuntimeNotFound | Self::ReferenceNotFound => 65,
             Self::AccountRefused => 77,
             Self::SandboxUnavailable => 71,
             Self::SupervisorRefused => 78,
@@ -59,7 +95,15 @@ impl Reason {
             Self::DeadlineExceeded => 124,
             Self::OutOfMemory => 137,
             Self::DataUnavailable => 74,
-            Self::Interrupted => 75,
+            Self::Interrupted
+            | Self::AwaitingUpload
+            | Self::Installing
+            | Self::Suspended
+            | Self::Gated
+            | Self::Unschedulable
+            | Self::NodeLost
+            | Self::Disrupted => 75,
+            Self::PodRefused | Self::ImageUnavailable | Self::MountFailed | Self::StartFailed => 71,
         }
     }
 }

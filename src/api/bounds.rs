@@ -3,11 +3,11 @@
 
 use serde_json::{Map, Value};
 
-use super::job::ContentJob;
+use super::job::JobFile;
 
 /// The first field out of its bounds and what is wrong with it.
-pub(super) fn first_fault(job: &ContentJob) -> Option<(String, String)> {
-    let schema = schemars::schema_for!(ContentJob).to_value();
+pub(super) fn first_fault(job: &JobFile) -> Option<(String, String)> {
+    let schema = schemars::schema_for!(JobFile).to_value();
     let value = serde_json::to_value(job).ok()?;
     let definitions = schema
         .get("$defs")

@@ -6,9 +6,15 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A finite task on a content item: an installation, a render, a site render or a command.
+///
+/// The form of a job file. The API server's own form of it is [`ContentJob`](super::resource::ContentJob).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct ContentJob {
+#[schemars(
+    rename = "ContentJob",
+    description = "A finite task on a content item: an installation, a render, a site render or a command."
+)]
+pub struct JobFile {
     /// Always `offhost.dev/v1alpha1`.
     pub api_version: String,
     /// Always `ContentJob`.
@@ -91,13 +97,67 @@ pub struct ContentJobSpec {
     /// Whether a successful result becomes the one that is served (RD3).
     #[serde(default, skip_serializing_if = "Activation::is_default")]
     pub activation: Activation,
+    /// The one language whose packages an `Install` task installs; all that the content needs when empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub language: Option<InstallLanguage>,
+    /// Nothing is started while this is true, and what runs is ended (Pod mode).
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub suspended: bool,
+    /// How often a task that failed by itself is tried again (Pod mode). An attempt that the cluster ended, as by the
+    /// loss of a node, is repeated without being counted.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    #[schemars(range(min = 0, max = 20))]
+    pub retries: i32,
+    /// A Pod that has not started after this many seconds fails (Pod mode); 3600 when empty. Time in a queue, with
+    /// scheduling gates or suspended, does not count.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 604_800))]
+    pub start_deadline_seconds: Option<i64>,
+    /// The finished job is deleted after this many seconds (Pod mode); `Kubernetes.TTLSecondsAfterFinished` when empty.
+    /// Results stay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = 31_536_000))]
+    pub ttl_seconds_after_finished: Option<i64>,
+    /// Priority class of the Pod (Pod mode).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    pub priority_class_name: Option<String>,
+    /// Service account of the Pod (Pod mode). Setting it needs the permission `runas`, as `runAs` does. Its token is
+    /// mounted, which no other content Pod has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    pub service_account_name: Option<String>,
+    /// Scheduling gates of the Pod, for a queue that takes them off (Pod mode).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16), inner(length(min = 1, max = 317)))]
+    pub scheduling_gates: Vec<String>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_false(value: &bool) -> bool {
+    !*value
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
+fn is_zero(value: &i32) -> bool {
+    *value == 0
+}
+
+/// A language whose packages can be installed alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub enum InstallLanguage {
+    /// R packages (PK1).
+    R,
+    /// Python packages (PK2).
+    Python,
 }
 
 /// Which deployment of the content item.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct BundleRef {
-    /// A directory or archive with the content; a relative path counts from the job file.
+    /// A directory or archive with the content; a relative path counts from the job file. On a cluster it is relative to
+    /// the directory `incoming` of the data volume and can not lead out of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 4096))]
     pub path: Option<String>,
@@ -105,19 +165,36 @@ pub struct BundleRef {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 63))]
     pub id: Option<String>,
+    /// An archive that is sent to the controller (Pod mode): the job waits until it is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub archive: Option<ArchiveRef>,
 }
 
 impl BundleRef {
-    /// Whether neither a path nor a number is given.
+    /// Whether no bundle is named.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.path.is_none() && self.id.is_none()
+        self.path.is_none() && self.id.is_none() && self.archive.is_none()
     }
+}
+
+/// An archive, known by its digest: whoever may create the job says by it what the controller takes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ArchiveRef {
+    /// SHA-256 of the archive, 64 lower-case hexadecimal digits.
+    #[schemars(length(min = 64, max = 64), regex(pattern = "^[0-9a-f]{64}$"))]
+    pub sha256: String,
+    /// Its size.
+    #[schemars(range(min = 1, max = 1_099_511_627_776_i64))]
+    pub bytes: i64,
 }
 
 /// What is to be done with a content item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub enum TaskKind {
+    /// Deploy the bundle and nothing else.
+    Deploy,
     /// Install the packages of the content's lock files (PK1, PK2).
     Install,
     /// Render one document (PK3).

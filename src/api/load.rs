@@ -4,7 +4,7 @@ use serde::Deserialize;
 use thiserror::Error;
 
 use super::bounds;
-use super::job::{ContentJob, TaskKind};
+use super::job::{JobFile, TaskKind};
 use crate::names::{API_VERSION, KIND_CONTENT_JOB};
 use crate::text::suggestion;
 
@@ -83,7 +83,7 @@ struct Header {
 ///
 /// # Errors
 /// [`JobFileError`], which names the file and the line or the field.
-pub fn parse_job(text: &str, file: &str) -> Result<ContentJob, JobFileError> {
+pub fn parse_job(text: &str, file: &str) -> Result<JobFile, JobFileError> {
     let header: Option<Header> = read(text, file)?;
     check_header(
         &header.ok_or_else(|| JobFileError::Empty {
@@ -91,7 +91,7 @@ pub fn parse_job(text: &str, file: &str) -> Result<ContentJob, JobFileError> {
         })?,
         file,
     )?;
-    let job: ContentJob = read(text, file)?;
+    let job: JobFile = read(text, file)?;
     let checked = check(&job);
     match checked {
         Ok(()) => Ok(job),
@@ -162,7 +162,7 @@ fn check_header(header: &Header, file: &str) -> Result<(), JobFileError> {
 /// A field and what is wrong with it.
 type Fault = (String, String);
 
-fn check(job: &ContentJob) -> Result<(), Fault> {
+fn check(job: &JobFile) -> Result<(), Fault> {
     if let Some(fault) = bounds::first_fault(job) {
         return Err(fault);
     }
@@ -206,7 +206,7 @@ fn check_label(field: &str, value: &str) -> Result<(), Fault> {
     Err((field.to_owned(), problem))
 }
 
-fn check_exclusive(job: &ContentJob) -> Result<(), Fault> {
+fn check_exclusive(job: &JobFile) -> Result<(), Fault> {
     let fault = |field: String, problem: &str| Err((field, problem.to_owned()));
     if job.spec.bundle.path.is_some() && job.spec.bundle.id.is_some() {
         return fault("spec.bundle".to_owned(), "has both path and id; keep one of them");
@@ -224,7 +224,9 @@ fn check_exclusive(job: &ContentJob) -> Result<(), Fault> {
             "spec.command".to_owned(),
             "is empty, and spec.task is Run; name the program and its arguments",
         ),
-        Some(TaskKind::Install | TaskKind::Render | TaskKind::RenderSite) if !job.spec.command.is_empty() => {
+        Some(TaskKind::Deploy | TaskKind::Install | TaskKind::Render | TaskKind::RenderSite)
+            if !job.spec.command.is_empty() =>
+        {
             fault(
                 "spec.command".to_owned(),
                 "is given, and spec.task runs none; remove it or set spec.task to Run",
@@ -247,7 +249,7 @@ fn check_unique<'a>(field: &str, names: impl Iterator<Item = &'a str>) -> Result
     Ok(())
 }
 
-fn check_resources(job: &ContentJob) -> Result<(), Fault> {
+fn check_resources(job: &JobFile) -> Result<(), Fault> {
     const KNOWN: [&str; 4] = ["cpu", "memory", "pids", "ephemeral-storage"];
     let resources = &job.spec.resources;
     for (list, names) in [("limits", &resources.limits), ("requests", &resources.requests)] {

@@ -3,5 +3,7 @@
 mod bounds;
 pub mod job;
 mod load;
+pub mod resource;
+pub mod status;
 
 pub use load::{JobFileError, parse_job};

@@ -127,7 +127,11 @@ fn app_mode(
         Ok(found) => found,
         // Neither a command line nor an installation depends on the kind.
         Err(_)
-            if !spec.command.is_empty() || matches!(spec.task, Some(TaskKind::Run | TaskKind::Install)) =>
+            if !spec.command.is_empty()
+                || matches!(
+                    spec.task,
+                    Some(TaskKind::Run | TaskKind::Deploy | TaskKind::Install)
+                ) =>
         {
             notes.push("no manifest.json and no known kind: taken as a script".to_owned());
             return Ok(AppMode::Script);
@@ -155,7 +159,11 @@ fn entrypoint(
     if let Some(named) = named {
         return Ok(Some(entrypoint::check(app_mode, named, MANIFEST, bundle)?));
     }
-    let needs_none = !spec.command.is_empty() || matches!(spec.task, Some(TaskKind::Run | TaskKind::Install));
+    let needs_none = !spec.command.is_empty()
+        || matches!(
+            spec.task,
+            Some(TaskKind::Run | TaskKind::Deploy | TaskKind::Install)
+        );
     match infer::entrypoint(app_mode, bundle) {
         Ok(Some(found)) => {
             notes.push(format!("no entry point named: taken to be '{found}'"));

@@ -162,6 +162,7 @@ pub fn job_tag(task: TaskKind, facts: &BundleFacts) -> &'static str {
         TaskKind::RenderSite => "build_site",
         TaskKind::Render => facts.app_mode.kind().tag,
         TaskKind::Run => "run_command",
+        TaskKind::Deploy => "deploy",
         TaskKind::Install => install_tag(if facts.r.is_some() {
             LanguageName::R
         } else {

@@ -34,7 +34,7 @@ pub(super) fn of_task(task: &Task, work: &Work, environments: &Environments, inp
             Access::ReadWrite,
             "a fresh copy of the source, which becomes the output",
         )),
-        TaskKind::Install | TaskKind::Run => {}
+        TaskKind::Deploy | TaskKind::Install | TaskKind::Run => {}
     }
     if let Some(python) = &environments.python {
         mounts.push(same_name(

@@ -19,7 +19,7 @@ pub(super) fn of_task(scope: &Scope<'_>) -> Output {
     };
     let index = "index.html".to_owned();
     match work.task {
-        TaskKind::Install => Output::None,
+        TaskKind::Deploy | TaskKind::Install => Output::None,
         TaskKind::Run => Output::Scratch {
             source_copy: paths::source_copy(task),
         },

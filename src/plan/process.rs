@@ -12,9 +12,9 @@ use super::{
     Identity, InputFile, Limits, Output, PlanError, ProcessPlan, Purpose, Task, TmpDir, command, env, limits,
     masks, mounts, output, paths, supervisor,
 };
-use crate::api::job::TaskKind;
+use crate::api::job::{InstallLanguage, TaskKind};
 use crate::names;
-use crate::runtimes::Choice;
+use crate::runtimes::{Choice, LanguageName};
 use crate::settings::Settings;
 
 /// Everything that the processes of one job have in common.
@@ -55,11 +55,17 @@ struct Parts {
 /// The installations that are still to be done, as the default account (RA4).
 pub(super) fn installs(scope: &Scope<'_>, identity: &Identity) -> Result<Vec<ProcessPlan>, PlanError> {
     let mut processes = Vec::new();
+    let wanted = |language| match scope.task.spec.language {
+        _ if scope.work.task == TaskKind::Deploy => false,
+        Some(InstallLanguage::R) => language == LanguageName::R,
+        Some(InstallLanguage::Python) => language == LanguageName::Python,
+        None => true,
+    };
     if let Some(python) = scope
         .environments
         .python
         .as_ref()
-        .filter(|python| !python.installed)
+        .filter(|python| !python.installed && wanted(LanguageName::Python))
     {
         let parts = Parts {
             purpose: Purpose::Install(python.key.clone()),
@@ -77,7 +83,12 @@ pub(super) fn installs(scope: &Scope<'_>, identity: &Identity) -> Result<Vec<Pro
         };
         processes.push(assemble(scope, identity, "-install-python", parts)?);
     }
-    if let Some(library) = scope.environments.r.as_ref().filter(|library| !library.installed) {
+    if let Some(library) = scope
+        .environments
+        .r
+        .as_ref()
+        .filter(|library| !library.installed && wanted(LanguageName::R))
+    {
         let parts = Parts {
             purpose: Purpose::Install(library.key.clone()),
             command: command::install_r(scope)?,
@@ -101,7 +112,7 @@ pub(super) fn installs(scope: &Scope<'_>, identity: &Identity) -> Result<Vec<Pro
 pub(super) fn task(scope: &Scope<'_>, identity: &Identity) -> Result<Option<ProcessPlan>, PlanError> {
     let (limits, _) = limits::of_task(scope.task, &scope.settings.sandbox)?;
     let timeout_seconds = limits::timeout(scope.task)?;
-    if scope.work.task == TaskKind::Install {
+    if matches!(scope.work.task, TaskKind::Deploy | TaskKind::Install) {
         return Ok(None);
     }
     let inputs: Vec<InputFile> = parameters(scope).into_iter().collect();

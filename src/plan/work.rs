@@ -39,6 +39,7 @@ pub(super) fn of(task: &Task) -> Result<Work, PlanError> {
 /// The task's name, as job files spell it.
 pub(super) fn task_name(task: TaskKind) -> &'static str {
     match task {
+        TaskKind::Deploy => "Deploy",
         TaskKind::Install => "Install",
         TaskKind::Render => "Render",
         TaskKind::RenderSite => "RenderSite",

@@ -13,13 +13,15 @@ const UNSAFE: &str = "src/exec/sys.rs";
 const MOST_LINES: usize = 350;
 
 /// The pure core. A name stands for the file `NAME.rs`, all below `NAME/`, and `NAME_*.rs`.
-const PURE: [&str; 47] = [
+const PURE: [&str; 49] = [
     "src/names",
     "src/reason",
     "src/text",
     "src/api",
     "src/plan",
     "src/sandbox",
+    "src/pod",
+    "src/status",
     "src/identity/accounts",
     "src/settings/build",
     "src/settings/decimal",

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use offhost::api::job::ContentJob;
+use offhost::api::job::JobFile;
 use serde_json::{Map, Value};
 
 use crate::repository::{assert_page, text};
@@ -15,7 +15,7 @@ const HEAD: &str = "# Fields of a job file\n\n\
 
 /// The page.
 fn markdown() -> String {
-    let schema = schemars::schema_for!(ContentJob).to_value();
+    let schema = schemars::schema_for!(JobFile).to_value();
     let mut page = HEAD.to_owned();
     let mut waiting = vec!["ContentJob".to_owned()];
     let mut seen = BTreeSet::new();
@@ -158,7 +158,7 @@ fn the_examples_of_the_pages_are_job_files() {
         for block in text(page).split("```yaml\n").skip(1) {
             let block = block.split("```").next().expect("a split has a first piece");
             if block.starts_with("apiVersion:") {
-                let job: Result<ContentJob, _> = serde_saphyr::from_str(block);
+                let job: Result<JobFile, _> = serde_saphyr::from_str(block);
                 assert!(
                     job.is_ok(),
                     "{page}: {:?}\n{block}",

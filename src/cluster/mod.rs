@@ -1,0 +1,3 @@
+//! What speaks to a Kubernetes API server, shared by the controller and the command line.
+
+mod resource;

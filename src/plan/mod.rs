@@ -30,6 +30,7 @@ pub use error::*;
 pub use quantity::*;
 pub use types::*;
 
+use crate::api::job::TaskKind;
 use crate::identity::Accounts;
 use crate::runtimes::{self, Runtimes};
 use crate::settings::Settings;
@@ -50,7 +51,10 @@ pub fn plan(
     let needs = needs::of(task, settings, &work);
     let choice = runtimes::select(&needs, runtimes)?;
     let accounts = identity::decide(task, settings, accounts)?;
-    let environments = install::environments(task, settings, &choice)?;
+    let environments = match work.task {
+        TaskKind::Deploy => install::Environments::default(),
+        _ => install::environments(task, settings, &choice)?,
+    };
     let scope = process::Scope {
         task,
         settings,

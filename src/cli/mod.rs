@@ -3,6 +3,7 @@
 mod args;
 mod content;
 mod content_jobs;
+mod crd;
 mod doctor;
 mod failure;
 mod path;
@@ -47,6 +48,7 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Runtimes(args) => runtimes::run(config, args.command),
         Command::Settings(args) => settings::run(config, args.output),
         Command::Doctor(args) => doctor::run(config, args.output),
+        Command::Crd { directory } => crd::run(directory.as_deref()),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "offhost", &mut std::io::stdout());
             Ok(0)

@@ -8,6 +8,7 @@ pub mod gather;
 pub mod install;
 pub mod job;
 pub mod launcher;
+pub mod logs;
 pub mod output;
 pub mod probe;
 pub mod process;
@@ -19,3 +20,5 @@ pub mod starters;
 pub mod supervisor;
 mod task;
 pub mod tempdir;
+
+pub(crate) use scratch::new_key;

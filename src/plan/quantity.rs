@@ -34,19 +34,28 @@ pub fn parse_millis(text: &str) -> Result<u64, QuantityError> {
     parse_scaled(text, 3)
 }
 
-/// Bytes, or pieces, as Kubernetes itself writes them: with the largest suffix that leaves a whole number.
+/// Bytes, or pieces, as a person would write them: with the suffix that leaves the shortest whole number.
 #[must_use]
 pub fn format_bytes(bytes: u64) -> String {
-    const SUFFIXES: [&str; 7] = ["", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
-    let (mut value, mut power) = (bytes, 0);
-    while value > 0 && value.is_multiple_of(1024) {
-        value /= 1024;
-        power += 1;
+    const BINARY: [&str; 7] = ["", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
+    const DECIMAL: [&str; 7] = ["", "k", "M", "G", "T", "P", "E"];
+    let scaled = |base: u64, suffixes: [&str; 7]| {
+        let (mut value, mut power) = (bytes, 0);
+        while value > 0 && value.is_multiple_of(base) {
+            value /= base;
+            power += 1;
+        }
+        format!("{value}{}", suffixes[power])
+    };
+    let (binary, decimal) = (scaled(1024, BINARY), scaled(1000, DECIMAL));
+    if decimal.len() < binary.len() {
+        decimal
+    } else {
+        binary
     }
-    format!("{value}{}", SUFFIXES[power])
 }
 
-/// Thousandths, in the same way: `1500m`, `2`.
+/// Thousandths as Kubernetes writes them: `1500m`, `2`.
 #[must_use]
 pub fn format_millis(millis: u64) -> String {
     if millis.is_multiple_of(1000) {
@@ -167,11 +176,12 @@ mod tests {
     }
 
     #[test]
-    fn writes_what_kubernetes_writes() {
+    fn quantities_are_written_short() {
         for (bytes, text) in [
             (0, "0"),
             (1, "1"),
-            (1000, "1000"),
+            (1000, "1k"),
+            (100_000_000_000, "100G"),
             (512 << 20, "512Mi"),
             (3 << 29, "1536Mi"),
             (1 << 60, "1Ei"),

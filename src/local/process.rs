@@ -57,7 +57,7 @@ impl Finished {
 /// # Errors
 /// It could not be started; an exit code other than 0 is no error here.
 pub fn run(server: &Server, job: &JobDir, plan: &ProcessPlan) -> Result<Finished, LocalError> {
-    let name = plan.purpose.file_name();
+    let name = plan.purpose.process_name();
     let secrets = secrets::resolve(&plan.env, server.settings.config_dir.as_deref())?;
     let place = Place {
         data_dir: server.data.root().to_owned(),

@@ -130,9 +130,9 @@ pub enum Purpose {
 }
 
 impl Purpose {
-    /// Name of the process among those of its job: of its log `NAME.log` and of its inputs' directory `NAME.inputs`.
+    /// Name of the process: that of its log and of its inputs.
     #[must_use]
-    pub fn file_name(&self) -> &'static str {
+    pub fn process_name(&self) -> &'static str {
         match self {
             Self::Install(key) if key.language == LanguageName::R => "install-r",
             Self::Install(_) => "install-python",

@@ -53,7 +53,7 @@ fn arguments(process: &ProcessPlan) -> Vec<String> {
         flag("--copy-from", names::MOUNT_SOURCE.to_owned());
         flag("--copy-to", target.to_owned());
     }
-    let name = process.purpose.file_name();
+    let name = process.purpose.process_name();
     flag("--log", format!("{}/{name}.log", names::MOUNT_LOG));
     let limits = &process.limits;
     for (name, value) in [

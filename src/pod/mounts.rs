@@ -77,7 +77,7 @@ fn source(plan: &Plan, place: &PodPlace) -> VolumeMount {
 }
 
 fn inputs(plan: &Plan, process: &ProcessPlan, place: &PodPlace) -> String {
-    let name = process.purpose.file_name();
+    let name = process.purpose.process_name();
     format!("jobs/{}/{}/{name}.inputs", plan.content, place.key)
 }
 

@@ -148,7 +148,7 @@ proptest! {
             prop_assert_eq!(&written, &serde_json::to_string(&again).expect("a Pod is JSON"));
             prop_assert!(!written.contains(":null"), "{}", written);
             let token = spec(&pod).automount_service_account_token;
-            let asked = job.place.service_account_name.is_some() && process.purpose.file_name() == "task";
+            let asked = job.place.service_account_name.is_some() && process.purpose.process_name() == "task";
             prop_assert_eq!(token, Some(asked));
             prop_assert_eq!(spec(&pod).enable_service_links, Some(false));
             prop_assert!(content(&pod).args.is_some() && spec(&pod).active_deadline_seconds.is_none());

@@ -35,11 +35,11 @@ const MUTABLE: [&str; 3] = ["retries", "suspended", "ttlSecondsAfterFinished"];
 /// A DNS-1123 label: what becomes part of a path, an object's name and a host name.
 const IS_LABEL: &str = "self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')";
 const LABEL: &str = "must be 1 to 63 lower-case letters, digits and '-', with a letter or digit at both ends";
-/// What can be limited.
+/// What can be limited; which devices can be had, the plan says.
 const IS_RESOURCE: &str =
-    "self.all(name, name in ['cpu', 'memory', 'pids', 'ephemeral-storage', 'nvidia.com/gpu', 'amd.com/gpu'])";
+    "self.all(name, name in ['cpu', 'memory', 'pids', 'ephemeral-storage'] || name.contains('/'))";
 const RESOURCE: &str =
-    "must name 'cpu', 'memory', 'pids', 'ephemeral-storage', 'nvidia.com/gpu' or 'amd.com/gpu'";
+    "must name 'cpu', 'memory', 'pids', 'ephemeral-storage' or a device such as 'nvidia.com/gpu'";
 /// A quantity as the plan reads it. A whole number may be written as one.
 const IS_QUANTITY: &str = "type(self) == int ? self > 0 : self.matches('^[+]?([0-9]+([.][0-9]*)?|[.][0-9]+)(n|u|m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei|[eE][-+]?[0-9]{1,2})?$')";
 const QUANTITY: &str = "must be a quantity above zero such as 2, 500m or 1Gi";

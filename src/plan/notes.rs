@@ -10,8 +10,8 @@ pub(super) fn of(scope: &Scope<'_>, identities: &Identities, processes: &[Proces
     let mut notes = scope.task.facts.inferred.clone();
     notes.extend(identities.notes.iter().cloned());
     packages(scope, &mut notes);
-    if let Ok((_, lowered)) = limits::of_task(scope.task, &scope.settings.sandbox) {
-        notes.extend(lowered);
+    if let Ok(allowed) = limits::of_task(scope.task, scope.settings) {
+        notes.extend(allowed.notes);
     }
     modes(scope, &mut notes);
     if let Some(process) = processes.last() {
@@ -48,7 +48,13 @@ fn packages(scope: &Scope<'_>, notes: &mut Vec<String>) {
         }
     }
     if install::lacks_uv(scope.task, scope.settings) {
-        notes.push("pip installs the Python packages: uv was not found".to_owned());
+        notes.push(match scope.task.mode {
+            Mode::Local => "pip installs the Python packages: uv was not found".to_owned(),
+            Mode::Pod => {
+                "pip installs the Python packages: Python.PackageManager 'uv' has no effect in Pod mode"
+                    .to_owned()
+            }
+        });
     }
 }
 

@@ -34,6 +34,28 @@ pub fn parse_millis(text: &str) -> Result<u64, QuantityError> {
     parse_scaled(text, 3)
 }
 
+/// Bytes, or pieces, as Kubernetes itself writes them: with the largest suffix that leaves a whole number.
+#[must_use]
+pub fn format_bytes(bytes: u64) -> String {
+    const SUFFIXES: [&str; 7] = ["", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
+    let (mut value, mut power) = (bytes, 0);
+    while value > 0 && value.is_multiple_of(1024) {
+        value /= 1024;
+        power += 1;
+    }
+    format!("{value}{}", SUFFIXES[power])
+}
+
+/// Thousandths, in the same way: `1500m`, `2`.
+#[must_use]
+pub fn format_millis(millis: u64) -> String {
+    if millis.is_multiple_of(1000) {
+        (millis / 1000).to_string()
+    } else {
+        format!("{millis}m")
+    }
+}
+
 /// The quantity times ten to the power of `decimals`, rounded up as Kubernetes does.
 fn parse_scaled(text: &str, decimals: i32) -> Result<u64, QuantityError> {
     let syntax = || QuantityError::Syntax(text.to_owned());
@@ -145,6 +167,23 @@ mod tests {
     }
 
     #[test]
+    fn writes_what_kubernetes_writes() {
+        for (bytes, text) in [
+            (0, "0"),
+            (1, "1"),
+            (1000, "1000"),
+            (512 << 20, "512Mi"),
+            (3 << 29, "1536Mi"),
+            (1 << 60, "1Ei"),
+        ] {
+            assert_eq!(format_bytes(bytes), text);
+        }
+        for (millis, text) in [(250, "250m"), (1500, "1500m"), (2000, "2")] {
+            assert_eq!(format_millis(millis), text);
+        }
+    }
+
+    #[test]
     fn refuses_the_rest() {
         for text in [
             "",
@@ -181,6 +220,8 @@ mod tests {
             let _ = parse_millis(&text);
             prop_assert_eq!(parse_units(&number.to_string()), Ok(number));
             prop_assert_eq!(parse_millis(&format!("{number}m")), Ok(number));
+            prop_assert_eq!(parse_units(&format_bytes(number)), Ok(number));
+            prop_assert_eq!(parse_millis(&format_millis(number)), Ok(number));
         }
     }
 }

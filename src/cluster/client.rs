@@ -60,6 +60,8 @@ pub struct Connection {
     pub namespace: String,
     /// Address of the API server, for messages.
     pub server: String,
+    /// What the client was made of.
+    pub config: Config,
 }
 
 impl std::fmt::Debug for Connection {
@@ -87,13 +89,14 @@ pub async fn connect(wanted: &Connect) -> Result<Connection, ClientError> {
         .clone()
         .unwrap_or_else(|| config.default_namespace.clone());
     let server = config.cluster_url.to_string();
-    let client = Client::try_from(config).map_err(|source| ClientError::Unusable {
+    let client = Client::try_from(config.clone()).map_err(|source| ClientError::Unusable {
         source: Box::new(source),
     })?;
     Ok(Connection {
         client,
         namespace,
         server,
+        config,
     })
 }
 

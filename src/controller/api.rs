@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Pod;
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::core::ObjectMeta;
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
@@ -129,6 +129,26 @@ impl Calls {
         };
         let call = self.jobs.delete(&name, &params);
         self.call("delete", PLURAL_CONTENT_JOB, &name, call).await.map(drop)
+    }
+
+    /// Every job, as the API server has them now.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn list_jobs(&self) -> Result<Vec<SeenJob>, CallError> {
+        let params = ListParams::default();
+        let list = self.call("list", PLURAL_CONTENT_JOB, "", self.jobs.list(&params)).await?;
+        Ok(list.items)
+    }
+
+    /// Every Pod of these labels, as the API server has them now.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn list_pods(&self, labels: &str) -> Result<Vec<Pod>, CallError> {
+        let params = ListParams::default().labels(labels);
+        let list = self.call("list", "pods", "", self.pods.list(&params)).await?;
+        Ok(list.items)
     }
 
     /// The Pod of this name, as the API server has it now.

@@ -23,6 +23,7 @@ pub mod cluster;
 pub mod content;
 pub mod data;
 pub mod exec;
+pub mod gather;
 pub mod identity;
 pub mod local;
 pub mod names;

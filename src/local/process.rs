@@ -19,10 +19,7 @@ use crate::sandbox::{self, Place, SandboxSpec};
 /// The owner that a process's directories are given to; `None` for an ordinary user, whose they are already.
 #[must_use]
 pub fn owner(identity: &Identity) -> Option<Owner> {
-    rustix::process::geteuid().is_root().then_some(Owner {
-        uid: identity.uid,
-        gid: identity.gid,
-    })
+    Owner::of_process(identity.uid, identity.gid)
 }
 
 /// How a process ended, and where its output is.
@@ -57,7 +54,7 @@ impl Finished {
 /// # Errors
 /// It could not be started; an exit code other than 0 is no error here.
 pub fn run(server: &Server, job: &JobDir, plan: &ProcessPlan) -> Result<Finished, LocalError> {
-    let name = file_name(&plan.purpose);
+    let name = plan.purpose.process_name();
     let secrets = secrets::resolve(&plan.env, server.settings.config_dir.as_deref())?;
     let place = Place {
         data_dir: server.data.root().to_owned(),
@@ -87,39 +84,15 @@ pub fn run(server: &Server, job: &JobDir, plan: &ProcessPlan) -> Result<Finished
     })
 }
 
-fn file_name(purpose: &Purpose) -> &'static str {
-    match purpose {
-        Purpose::Install(key) if key.language == crate::runtimes::LanguageName::R => "install-r",
-        Purpose::Install(_) => "install-python",
-        Purpose::Task(_) => "task",
-    }
-}
-
-/// Writes the process's input files for its account alone to read: parameters may be nobody else's business. They are
-/// shown to it read-only, so owning them gives it no right to change them.
+/// Writes the process's input files beside its log.
 fn write_inputs(job: &JobDir, name: &str, plan: &ProcessPlan) -> Result<PathBuf, LocalError> {
     let directory = job.path().join(format!("{name}.inputs"));
-    let fault = |source| IoFailure::new("write the inputs in", &directory, source);
-    std::fs::create_dir(&directory).map_err(fault)?;
-    for input in &plan.inputs {
-        let path = directory.join(&input.name);
-        std::fs::write(&path, &input.text).map_err(fault)?;
-        give(&path, &plan.identity, 0o400).map_err(fault)?;
-    }
-    give(&directory, &plan.identity, 0o500).map_err(fault)?;
+    let files = plan
+        .inputs
+        .iter()
+        .map(|input| (input.name.as_str(), input.text.as_str()));
+    crate::data::write_inputs(&directory, files, owner(&plan.identity))?;
     Ok(directory)
-}
-
-/// Gives a path to the account of a process, for it alone.
-fn give(path: &Path, identity: &Identity, mode: u32) -> std::io::Result<()> {
-    set_mode(path, mode)?;
-    owner(identity).map_or(Ok(()), |owner| {
-        std::os::unix::fs::chown(path, Some(owner.uid), Some(owner.gid))
-    })
-}
-
-fn set_mode(path: &Path, mode: u32) -> std::io::Result<()> {
-    std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode))
 }
 
 /// The helper follows no link, so the links of this machine's own paths are followed here, where only the server can

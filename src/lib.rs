@@ -21,6 +21,7 @@ pub mod api;
 pub mod cli;
 pub mod cluster;
 pub mod content;
+pub mod controller;
 pub mod data;
 pub mod exec;
 pub mod gather;

@@ -1,0 +1,3 @@
+//! The controller of Pod mode.
+
+pub mod volume;

@@ -42,7 +42,9 @@ pub enum Command {
     /// Check whether this machine is ready, and say what to do
     Doctor(OutputArgs),
     /// Make Pods of the jobs in a namespace of a cluster, and tell what becomes of them
-    #[command(after_help = "Runs until it is told to end. Of several with one namespace one works; the others stand by.")]
+    #[command(
+        after_help = "Runs until it is told to end. Of several with one namespace one works; the others stand by."
+    )]
     Controller(super::controller::ControllerArgs),
     /// Print the definition of the custom resource ContentJob
     #[command(after_help = "Apply it with: offhost crd | kubectl apply --server-side -f -")]

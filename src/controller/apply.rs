@@ -42,10 +42,16 @@ fn tell(job: &ContentJob, status: &ContentJobStatus) {
     let said = |status: Option<&ContentJobStatus>| {
         let mut conditions = status?.conditions.iter();
         let condition = conditions.find(|condition| condition.type_ == SUCCEEDED)?;
-        Some((condition.status.clone(), condition.reason.clone(), condition.message.clone()))
+        Some((
+            condition.status.clone(),
+            condition.reason.clone(),
+            condition.message.clone(),
+        ))
     };
     let (before, after) = (said(job.status.as_ref()), said(Some(status)));
-    let Some((succeeded, reason, message)) = after else { return };
+    let Some((succeeded, reason, message)) = after else {
+        return;
+    };
     if before.is_some_and(|before| before.0 == succeeded && before.1 == reason) {
         return;
     }

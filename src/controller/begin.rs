@@ -133,7 +133,10 @@ fn try_make(
     let rendering = volume.rendering(&place, first)?;
     let mut task = volume.task(&work.bundle, &attempt.key, rendering);
     install::go_on(job, &mut task);
-    let plan = work.rules.plan(&task).map_err(|planned| NotMade::Problem(why(planned)))?;
+    let plan = work
+        .rules
+        .plan(&task)
+        .map_err(|planned| NotMade::Problem(why(*planned)))?;
     let process = process_of(job, &plan).map_err(NotMade::Problem)?;
     let name = job.name_any();
     let beginning = Beginning {

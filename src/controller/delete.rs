@@ -40,7 +40,9 @@ pub async fn delete(context: &Context, seen: Arc<SeenJob>) -> Result<Outcome, Lo
     if job.finalizers().iter().any(|name| name == JOB_FINALIZER) {
         match context.calls.set_job_finalizer(job, false).await {
             Ok(written) => context.view.job_written(written),
-            Err(CallError::Gone { .. }) => context.view.job_gone(&job.name_any(), job.metadata.uid.as_deref()),
+            Err(CallError::Gone { .. }) => context
+                .view
+                .job_gone(&job.name_any(), job.metadata.uid.as_deref()),
             Err(error) => return Err(error.into()),
         }
         tracing::info!(job = %job.name_any(), "Job deleted");

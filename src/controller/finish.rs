@@ -71,5 +71,6 @@ async fn on_volume(
 /// A decision's pause as the schedule takes it.
 #[must_use]
 pub fn pause(next: &Next) -> Option<Duration> {
-    next.again.map(|again| Duration::try_from(again).unwrap_or_default())
+    next.again
+        .map(|again| Duration::try_from(again).unwrap_or_default())
 }

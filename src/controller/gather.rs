@@ -62,7 +62,7 @@ impl Work {
 /// What reading the volume and planning gave.
 struct Read {
     bundle: Option<Bundle>,
-    planned: Result<(Work, Vec<EnvironmentKey>), Planned>,
+    planned: Result<(Work, Vec<EnvironmentKey>), Box<Planned>>,
 }
 
 /// Gathers what there is to know about a job. Takes note of what it waits for.
@@ -100,7 +100,7 @@ pub async fn gather(context: &Context, seen: &Arc<SeenJob>, pod: PodSeen) -> Res
             let waits = waits_for_runtime(&planned);
             context.view.index.waits(&name, waits.into_iter().collect());
             return Ok(Gathered {
-                world: world(bundle, planned, pod),
+                world: world(bundle, *planned, pod),
                 work: None,
             });
         }
@@ -122,13 +122,14 @@ fn is_decided(status: Option<&ContentJobStatus>, pod: &PodSeen) -> bool {
 
 async fn read_volume(context: &Context, seen: &Arc<SeenJob>, name: &Key) -> Result<Read, LookError> {
     if let Some(fault) = &seen.fault {
-        let message = format!("this version of offhost can not read the job: {fault}; write it for this version");
+        let message =
+            format!("this version of offhost can not read the job: {fault}; write it for this version");
         return Ok(Read {
             bundle: None,
-            planned: Err(Planned::Refused(Problem {
+            planned: Err(Box::new(Planned::Refused(Problem {
                 reason: Reason::InvalidInput,
                 message,
-            })),
+            }))),
         });
     }
     let uid = seen.job.metadata.uid.clone().unwrap_or_default();
@@ -157,13 +158,13 @@ fn read(volume: &Volume, job: &ContentJob, namespace: &str, rules: Rules, now: T
         pinned: job.status.as_ref().and_then(pinned),
         now,
     };
-    let found = volume.bundle(&asked, &|task| rules.plan(task).map(|_| ()));
+    let found = volume.bundle(&asked, &|task| rules.plan(task).map(drop));
     let bundle = match found {
         Ok(bundle) => bundle,
         Err(error) => {
             return Read {
                 bundle: None,
-                planned: Err(error.planned()),
+                planned: Err(Box::new(error.planned())),
             };
         }
     };
@@ -178,9 +179,13 @@ fn plan(
     job: &ContentJob,
     bundle: &Bundle,
     rules: Rules,
-) -> Result<(Work, Vec<EnvironmentKey>), Planned> {
+) -> Result<(Work, Vec<EnvironmentKey>), Box<Planned>> {
     let mut task = volume.task(bundle, NO_KEY, 1);
-    if job.status.as_ref().is_some_and(|status| open_attempt(status).is_some()) {
+    if job
+        .status
+        .as_ref()
+        .is_some_and(|status| open_attempt(status).is_some())
+    {
         install::go_on(job, &mut task);
     }
     let plan = rules.plan(&task)?;

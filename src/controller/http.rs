@@ -58,7 +58,9 @@ fn count_jobs(admin: &Admin) {
     jobs.clear();
     for seen in admin.jobs.all() {
         let conditions = seen.job.status.iter().flat_map(|status| &status.conditions);
-        let succeeded = conditions.into_iter().find(|condition| condition.type_ == SUCCEEDED);
+        let succeeded = conditions
+            .into_iter()
+            .find(|condition| condition.type_ == SUCCEEDED);
         let reason = succeeded.map(|condition| condition.reason.clone());
         let reason = reason.unwrap_or_else(|| Progress::Pending.name().to_owned());
         jobs.get_or_create(&ByReason { reason }).inc();

@@ -76,7 +76,8 @@ impl Index {
     pub fn waiting_for(&self, what: &Awaited) -> Vec<Key> {
         let inner = self.lock();
         let jobs = inner.waiting.get(what);
-        jobs.map(|jobs| jobs.iter().cloned().collect()).unwrap_or_default()
+        jobs.map(|jobs| jobs.iter().cloned().collect())
+            .unwrap_or_default()
     }
 
     /// The jobs that wait for the archive of this digest, and the size that each gives.

@@ -15,9 +15,7 @@ use super::view::View;
 use crate::api::job::{BundleRef, ContentJobSpec, InstallLanguage, RuntimeRequest, TaskKind};
 use crate::api::resource::ContentJob;
 use crate::api::status::SUCCEEDED;
-use crate::names::{
-    API_VERSION, KIND_CONTENT_JOB, LABEL_CONTENT, LABEL_ENVIRONMENT,
-};
+use crate::names::{API_VERSION, KIND_CONTENT_JOB, LABEL_CONTENT, LABEL_ENVIRONMENT};
 use crate::plan::{EnvironmentKey, Task};
 use crate::pod::label_value;
 use crate::reason::Reason;
@@ -93,7 +91,9 @@ pub fn state(view: &View, waiting: &ContentJob, key: &EnvironmentKey) -> Environ
 /// Whether a finished installation says nothing about an environment that is missing now: it failed before the job that
 /// waits was made, or it succeeded and what it made was removed.
 fn is_stale(install: &ContentJob, waiting: &ContentJob) -> bool {
-    let Some(status) = &install.status else { return false };
+    let Some(status) = &install.status else {
+        return false;
+    };
     if !is_finished(status) {
         return false;
     }
@@ -121,7 +121,11 @@ pub async fn make(
         if let Some(stale) = known.filter(|known| is_stale(&known.job, waiting)) {
             let path = environment.path.clone();
             // It may have come to its end since the volume was read.
-            if !context.disk.with(move |volume| volume.environment_ready(&path)).await? {
+            if !context
+                .disk
+                .with(move |volume| volume.environment_ready(&path))
+                .await?
+            {
                 // Made anew when it is gone, which the watch tells.
                 gone(context.calls.delete_job(&stale.job, true).await)?;
             }
@@ -129,7 +133,9 @@ pub async fn make(
         }
         let job = job(&context.site.namespace, work, environment);
         match context.calls.create_job(&job).await {
-            Ok(_) => tracing::info!(job = %waiting.name_any(), install = %environment.job_name, "Installation asked for"),
+            Ok(_) => {
+                tracing::info!(job = %waiting.name_any(), install = %environment.job_name, "Installation asked for")
+            }
             Err(CallError::Exists { .. }) => {}
             Err(error) => return Err(error.into()),
         }

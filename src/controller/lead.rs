@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::{interval_at, Instant, timeout};
+use tokio::time::{Instant, interval_at, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::api::Calls;
@@ -59,7 +59,9 @@ impl Leader {
             () = stop.cancelled() => return Ok(()),
             () = self.view.health.ready() => {}
         }
-        let Connection { client, namespace, .. } = &self.connection;
+        let Connection {
+            client, namespace, ..
+        } = &self.connection;
         let mut leadership = Leadership::new(client, namespace, LEASE, &self.pod_name);
         if !leadership.acquire(&stop).await {
             return Ok(());
@@ -80,7 +82,9 @@ impl Leader {
     }
 
     async fn work(self, tenure: Tenure, stop: CancellationToken) {
-        let Connection { client, namespace, .. } = &self.connection;
+        let Connection {
+            client, namespace, ..
+        } = &self.connection;
         let calls = Calls::new(client, namespace);
         let Some(delivery) = features::delivery(&calls, &self.settings.kubernetes, &stop).await else {
             return;

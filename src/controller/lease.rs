@@ -157,7 +157,9 @@ impl Leadership {
             Err(CallError::Stale { .. }) => {}
             answer => return answer.map(drop),
         }
-        let Some(now) = self.get().await? else { return Ok(()) };
+        let Some(now) = self.get().await? else {
+            return Ok(());
+        };
         if now.spec.as_ref().is_some_and(|spec| self.other(spec).is_some()) {
             return Ok(());
         }

@@ -24,7 +24,7 @@ impl Rules {
     ///
     /// # Errors
     /// [`Planned::Refused`] where the job can never be done, [`Planned::Waiting`] where something may still come.
-    pub fn plan(&self, task: &Task) -> Result<Plan, Planned> {
+    pub fn plan(&self, task: &Task) -> Result<Plan, Box<Planned>> {
         let accounts = self.accounts(task.spec.run_as.as_deref())?;
         plan::plan(task, &self.settings, &self.in_force.runtimes, &accounts)
             .map_err(|error| self.verdict(&error))
@@ -34,36 +34,40 @@ impl Rules {
     ///
     /// # Errors
     /// As for [`Self::plan`].
-    pub fn environments(&self, task: &Task) -> Result<Vec<EnvironmentKey>, Planned> {
+    pub fn environments(&self, task: &Task) -> Result<Vec<EnvironmentKey>, Box<Planned>> {
         plan::environments(task, &self.settings, &self.in_force.runtimes)
             .map_err(|error| self.verdict(&error))
     }
 
     /// The accounts and groups as they are known where the controller runs (RA5).
-    fn accounts(&self, run_as: Option<&str>) -> Result<identity::Accounts, Planned> {
+    fn accounts(&self, run_as: Option<&str>) -> Result<identity::Accounts, Box<Planned>> {
         let applications = &self.settings.applications;
         let names: Vec<&str> = [Some(applications.run_as.as_str()), run_as]
             .into_iter()
             .flatten()
             .collect();
-        let groups: Vec<&str> = applications.shared_run_as_unix_group.as_deref().into_iter().collect();
+        let groups: Vec<&str> = applications
+            .shared_run_as_unix_group
+            .as_deref()
+            .into_iter()
+            .collect();
         let mut accounts = identity::gather(&names, &groups).map_err(|error| {
-            Planned::Waiting(Problem {
+            Box::new(Planned::Waiting(Problem {
                 reason: Reason::AccountRefused,
                 message: error.to_string(),
-            })
+            }))
         })?;
         // The account that the controller itself runs as has no say in what runs in Pods.
         accounts.ordinary_user = None;
         Ok(accounts)
     }
 
-    fn verdict(&self, error: &PlanError) -> Planned {
+    fn verdict(&self, error: &PlanError) -> Box<Planned> {
         let problem = |message| Problem {
             reason: error.reason(),
             message,
         };
-        match (error, &self.in_force.missing) {
+        Box::new(match (error, &self.in_force.missing) {
             (PlanError::Runtime(NoCandidate::NoRuntimes), Some(broken)) => {
                 Planned::Waiting(problem(broken.clone()))
             }
@@ -73,6 +77,6 @@ impl Rules {
             }),
             (PlanError::Runtime(_), _) => Planned::Waiting(problem(error.to_string())),
             _ => Planned::Refused(problem(error.to_string())),
-        }
+        })
     }
 }

@@ -31,8 +31,13 @@ pub async fn look(context: &Context, seen: &SeenJob) -> Result<PodSeen, LookErro
         None if attempt.pod_uid.is_some() => find(context, job, &attempt.pod_name).await?,
         known => known,
     };
-    let Some(pod) = pod else { return Ok(PodSeen::Absent) };
-    let events = context.view.events.of(pod.metadata.uid.as_deref().unwrap_or_default());
+    let Some(pod) = pod else {
+        return Ok(PodSeen::Absent);
+    };
+    let events = context
+        .view
+        .events
+        .of(pod.metadata.uid.as_deref().unwrap_or_default());
     let about = PodContext {
         job: job.name_any(),
         runtime: job.status.as_ref().and_then(|status| status.runtime.clone()),

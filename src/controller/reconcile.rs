@@ -12,13 +12,17 @@ use super::schedule::{Key, Outcome};
 use super::seen::SeenJob;
 use super::{absent, apply, begin, call_error::CallError, delete, finish, install, pods};
 use crate::api::status::{AttemptStatus, SUCCEEDED};
-use crate::reason::Progress;
-use crate::status::{self, Action, Ending, Next, PodSeen, Problem, World, is_finished, open_attempt};
+use crate::reason::{Progress, Reason};
+use crate::status::{
+    self, Action, Ending, Next, Planned, PodSeen, Problem, World, is_finished, open_attempt,
+};
 use crate::telemetry::metrics::Metrics;
 
 /// After a Pod was accepted its job is looked at again, for Pods about which nothing more is told: gated ones. Those
 /// that get a node are told by the watch before.
 const AFTER_POST: Duration = Duration::from_millis(300);
+/// How soon an archive is looked for again.
+const LOOK_FOR_UPLOAD: Duration = Duration::from_secs(2);
 
 /// Looks at a job; what goes wrong is told here and nowhere else.
 pub async fn look(context: Arc<Context>, name: Key) -> Outcome {
@@ -80,7 +84,8 @@ async fn carry_out(
     if !was_finished && is_finished(&next.status) {
         free(context, &seen).await?;
     }
-    let again = finish::pause(&next).map_or(Outcome::Settled, Outcome::Again);
+    let pause = finish::pause(&next).map(|pause| shortened(pause, &gathered.world));
+    let again = pause.map_or(Outcome::Settled, Outcome::Again);
     match next.action {
         Action::None => Ok(again),
         Action::Install(missing) => {
@@ -96,6 +101,14 @@ async fn carry_out(
         Action::Finish(attempt, ending) => end_attempt(context, seen, &attempt, ending).await,
         Action::Stop(attempt) => stop(context, &seen, &attempt).await,
         Action::Expire => expire(context, &seen).await,
+    }
+}
+
+/// An archive may have come by another replica, which tells nobody.
+fn shortened(pause: Duration, world: &World) -> Duration {
+    match &world.planned {
+        Planned::Waiting(problem) if problem.reason == Reason::AwaitingUpload => pause.min(LOOK_FOR_UPLOAD),
+        _ => pause,
     }
 }
 

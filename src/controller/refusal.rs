@@ -44,7 +44,10 @@ fn explain(pod: &str, said: &str) -> Problem {
     };
     let not_found = said.contains("not found") || said.contains("no PriorityClass");
     if not_found && said.contains("service account") {
-        return missing("service account", "spec.serviceAccountName or Kubernetes.ServiceAccount");
+        return missing(
+            "service account",
+            "spec.serviceAccountName or Kubernetes.ServiceAccount",
+        );
     }
     if not_found && said.contains("PriorityClass") {
         return missing(

@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::disk::Disk;
 use super::schedule::Key;
 use super::view::View;
-use super::volume::{Upload, UploadError, UploadStart};
+use super::volume::{Upload, UploadError};
 use crate::telemetry::metrics::Metrics;
 
 /// How long a job that names the archive is waited for: it may have been made a moment ago.
@@ -51,7 +51,7 @@ async fn is_there(State(uploads): State<Uploads>, Path(digest): Path<String>) ->
         return StatusCode::NOT_FOUND;
     };
     match uploads.begin(&digest, bytes).await {
-        Ok(UploadStart::Present) => StatusCode::OK,
+        Ok(None) => StatusCode::OK,
         _ => StatusCode::NOT_FOUND,
     }
 }
@@ -75,12 +75,9 @@ impl Uploads {
     async fn receive(&self, digest: &str, headers: &HeaderMap, body: Body) -> Result<Answer, Answer> {
         let jobs = self.awaited(digest).await?;
         let bytes = announced(digest, headers, &jobs)?;
-        let upload = match self.begin(digest, bytes).await? {
-            UploadStart::Present => {
-                self.arrived(&jobs);
-                return Ok((StatusCode::OK, format!("archive {digest} is there already")));
-            }
-            UploadStart::Upload(upload) => upload,
+        let Some(upload) = self.begin(digest, bytes).await? else {
+            self.arrived(&jobs);
+            return Ok((StatusCode::OK, format!("archive {digest} is there already")));
         };
         self.take(upload, body).await?;
         self.metrics.upload_bytes.inc_by(bytes);
@@ -117,7 +114,8 @@ impl Uploads {
         }
     }
 
-    async fn begin(&self, digest: &str, bytes: u64) -> Result<UploadStart, Answer> {
+    /// A place for an archive; `None` where it is there already.
+    async fn begin(&self, digest: &str, bytes: u64) -> Result<Option<Upload>, Answer> {
         let digest = digest.to_owned();
         let begun = self.disk.with(move |volume| volume.upload_begin(&digest, bytes));
         begun.await.map_err(broken)?.map_err(|error| refused(&error))

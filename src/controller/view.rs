@@ -213,14 +213,16 @@ fn is_install(job: &ContentJob) -> bool {
 fn is_told(before: Option<&ContentJob>, after: &ContentJob) -> bool {
     let said = |job: Option<&ContentJob>| job.and_then(|job| succeeded(job.status.as_ref()?));
     let (before, after) = (said(before), said(Some(after)));
-    let is_news = |(status, reason): &(String, String)| {
-        status != "Unknown" || Reason::from_name(reason).is_some()
-    };
+    let is_news =
+        |(status, reason): &(String, String)| status != "Unknown" || Reason::from_name(reason).is_some();
     before != after && after.as_ref().is_some_and(is_news)
 }
 
 /// Status and reason of the condition `Succeeded`.
 fn succeeded(status: &ContentJobStatus) -> Option<(String, String)> {
-    let condition = status.conditions.iter().find(|condition| condition.type_ == SUCCEEDED)?;
+    let condition = status
+        .conditions
+        .iter()
+        .find(|condition| condition.type_ == SUCCEEDED)?;
     Some((condition.status.clone(), condition.reason.clone()))
 }

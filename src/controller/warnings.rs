@@ -46,7 +46,10 @@ pub fn of(settings: &[SettingValue]) -> Vec<(String, &'static str)> {
 
 /// Whether somebody has set it: a default asks for nothing.
 fn is_on(value: &SettingValue) -> bool {
-    let is_off = matches!(value.value.to_lowercase().as_str(), "" | "false" | "no" | "off" | "0");
+    let is_off = matches!(
+        value.value.to_lowercase().as_str(),
+        "" | "false" | "no" | "off" | "0"
+    );
     !is_off && value.origin != Origin::Default
 }
 

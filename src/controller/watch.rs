@@ -153,7 +153,9 @@ async fn one<K: Watched + Resource<Scope = k8s_openapi::NamespaceResourceScope>>
                 watches
                     .metrics
                     .watch_errors
-                    .get_or_create(&ByResource { resource: K::RESOURCE })
+                    .get_or_create(&ByResource {
+                        resource: K::RESOURCE,
+                    })
                     .inc();
                 let pause = trouble.again::<K>(&error, &watches.view);
                 if is_expired(&error) {

@@ -53,7 +53,7 @@ fn unseen(mut draft: Draft<'_>, attempt: AttemptStatus, world: &World) -> Next {
     }
     match gates::gate(&mut draft, world) {
         Gate::Open(_) => gates::begin(draft, attempt),
-        Gate::Wait(action, again) => draft.decide(action, again),
+        Gate::Wait(missing, again) => draft.decide(gates::install(missing), again),
         Gate::Closed(problem) => finish(draft, attempt, not_run(problem, false)),
     }
 }

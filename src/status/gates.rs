@@ -207,22 +207,25 @@ fn begin_in_time(mut draft: Draft<'_>) -> Next {
     begin(draft, attempt)
 }
 
-/// Has the directories and the Pod of an attempt made, which may both be there already.
+/// Has the directories and the Pod of an attempt made.
 pub(super) fn begin(mut draft: Draft<'_>, attempt: AttemptStatus) -> Next {
+    let message = format!("Pod '{}' is being made", attempt.pod_name);
+    draft.say(POD_SCHEDULED, Truth::Unknown, Progress::Pending, &message);
+    let message = format!("attempt {} begins in Pod '{}'", attempt.number, attempt.pod_name);
+    draft.say(SUCCEEDED, Truth::Unknown, Progress::Starting, &message);
     draft.put(attempt.clone());
-    // A Pod that is refused again and again says so all the time, not every other time.
-    if !is_refused(&draft) {
-        let message = format!("Pod '{}' is being made", attempt.pod_name);
-        draft.say(POD_SCHEDULED, Truth::Unknown, Progress::Pending, &message);
-        let message = format!("attempt {} begins in Pod '{}'", attempt.number, attempt.pod_name);
-        draft.say(SUCCEEDED, Truth::Unknown, Progress::Starting, &message);
-    }
     draft.decide(Action::Begin(attempt), None)
 }
 
-/// Whether the Pod of the open attempt was refused the last time.
-fn is_refused(draft: &Draft<'_>) -> bool {
+/// The same for an attempt that was begun before: directories and Pod may be there already.
+pub(super) fn begin_again(draft: Draft<'_>, attempt: AttemptStatus) -> Next {
+    // A Pod that is refused again and again says so all the time, not every other time.
     let reason = |kind| conditions::find(&draft.status, kind).map(|condition| condition.reason.as_str());
     let scheduled = reason(POD_SCHEDULED);
-    scheduled == reason(SUCCEEDED) && scheduled.and_then(Reason::from_name).is_some()
+    let was_refused = scheduled == reason(SUCCEEDED) && scheduled.and_then(Reason::from_name).is_some();
+    if was_refused {
+        draft.decide(Action::Begin(attempt), None)
+    } else {
+        begin(draft, attempt)
+    }
 }

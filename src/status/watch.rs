@@ -4,12 +4,12 @@ use jiff::SignedDuration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::attempts::{record_process, whole_seconds};
-use super::conditions::Truth;
+use super::conditions::{self, Truth};
 use super::draft::{Draft, cut, later, until};
 use super::gates::{self, Gate, suspended};
 use super::retry::is_never_repeated;
 use super::types::{Action, Ending, Next, Observation, PodSeen, Problem, Stage, World};
-use crate::api::status::{AttemptStatus, POD_SCHEDULED, SUCCEEDED};
+use crate::api::status::{ACCEPTED, AttemptStatus, ENVIRONMENT_READY, POD_SCHEDULED, SUCCEEDED};
 use crate::reason::{Progress, Reason};
 
 /// `startDeadlineSeconds` of a job that says nothing.
@@ -52,7 +52,7 @@ fn unseen(mut draft: Draft<'_>, attempt: AttemptStatus, world: &World) -> Next {
         return stop(draft, attempt, &suspended());
     }
     match gates::gate(&mut draft, world) {
-        Gate::Open(_) => gates::begin(draft, attempt),
+        Gate::Open(_) => gates::begin_again(draft, attempt),
         Gate::Wait(missing, again) => draft.decide(gates::install(missing), again),
         Gate::Closed(problem) => finish(draft, attempt, not_run(problem, false)),
     }
@@ -89,6 +89,7 @@ fn present(mut draft: Draft<'_>, mut attempt: AttemptStatus, seen: &Observation)
     if seen.node.is_some() {
         attempt.node_name.clone_from(&seen.node);
     }
+    passed(&mut draft, &attempt);
     scheduled(&mut draft, &attempt, &seen.stage);
     match &seen.stage {
         Stage::Ended(ending) => return finish(draft, attempt, ending.clone()),
@@ -163,6 +164,20 @@ fn running(mut draft: Draft<'_>, mut attempt: AttemptStatus, since: Option<jiff:
     draft.say(SUCCEEDED, Truth::Unknown, Progress::Running, &message);
     draft.put(attempt);
     draft.wait(None)
+}
+
+/// What a Pod proves by being there, should something have been missing when it was looked for again.
+fn passed(draft: &mut Draft<'_>, attempt: &AttemptStatus) {
+    for (kind, progress) in [
+        (ACCEPTED, Progress::Accepted),
+        (ENVIRONMENT_READY, Progress::Installed),
+    ] {
+        let holds = conditions::find(&draft.status, kind).is_some_and(|one| one.status == "True");
+        if !holds {
+            let message = format!("attempt {} has its Pod", attempt.number);
+            draft.say(kind, Truth::True, progress, &message);
+        }
+    }
 }
 
 /// The condition about its node.

@@ -1,18 +1,13 @@
 //! How an attempt ended: what the process itself says comes first, then what the cluster did to it.
 
-use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Container, ContainerStateTerminated};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
-use super::look::{Look, because, terminated};
+use super::look::{Look, because, limit, real, terminated, was_not_started};
 use super::words::signal_name;
 use super::{disruption, report, waiting};
 use crate::reason::Reason;
 use crate::sandbox::{EndCause, Report};
 use crate::status::types::{Ending, Problem};
-
-/// Reasons of containers that were never started; their message is the runtime's own.
-const NOT_STARTED: [&str; 3] = ["StartError", "ContainerCannotRun", "RunContainerError"];
 
 /// Why it ended, and whether that was the cluster's doing.
 struct Cause {
@@ -71,17 +66,10 @@ fn ending(look: &Look<'_>, cause: Cause) -> Ending {
         problem: cause.problem,
         exit_code,
         signal,
-        started: terminated
-            .and_then(|one| real(one.started_at.as_ref()))
-            .or_else(|| look.running().and_then(|one| real(one.started_at.as_ref()))),
+        started: look.started_at(),
         finished: terminated.and_then(|one| real(one.finished_at.as_ref())),
         disrupted: cause.disrupted,
     }
-}
-
-/// Runtimes give the year 1970 to what never happened.
-fn real(time: Option<&Time>) -> Option<Timestamp> {
-    time.map(|time| time.0).filter(|time| time.as_second() > 0)
 }
 
 /// Exit code and signal of the content's process: the helper's own exit code only says them indirectly.
@@ -90,13 +78,10 @@ fn codes(terminated: &ContainerStateTerminated) -> (Option<i32>, Option<i32>) {
         Some(Report::Ended { code, signal, .. }) => (code, signal),
         Some(_) => (None, None),
         None if disruption::is_forgotten(terminated) || was_not_started(terminated) => (None, None),
+        // The helper itself was ended by a signal.
+        None if (129..=159).contains(&terminated.exit_code) => (None, Some(terminated.exit_code - 128)),
         None => (Some(terminated.exit_code), terminated.signal),
     }
-}
-
-fn was_not_started(terminated: &ContainerStateTerminated) -> bool {
-    let reason = terminated.reason.as_deref();
-    reason.is_some_and(|reason| NOT_STARTED.contains(&reason))
 }
 
 /// What can be said without asking what the cluster did.
@@ -127,8 +112,8 @@ fn process(look: &Look<'_>, terminated: &ContainerStateTerminated, report: &Repo
         Report::Ended { cause, code, signal } => match cause {
             Some(EndCause::Stopped) => None,
             Some(EndCause::Timeout) => Some(Cause::own(too_long(look))),
-            Some(EndCause::Memory) => Some(Cause::own(out_of_memory(look))),
-            None if is_oom(terminated) => Some(Cause::own(out_of_memory(look))),
+            Some(EndCause::Memory) => Some(Cause::own(out_of_memory(look, look.content()))),
+            None if is_oom(terminated) => Some(Cause::own(out_of_memory(look, look.content()))),
             None if *code == Some(0) => Some(Cause {
                 problem: None,
                 disrupted: false,
@@ -141,7 +126,7 @@ fn process(look: &Look<'_>, terminated: &ContainerStateTerminated, report: &Repo
 /// A container that ran out of memory, helper and all, or was never started.
 fn not_run(look: &Look<'_>, container: &Container, terminated: &ContainerStateTerminated) -> Option<Cause> {
     if is_oom(terminated) {
-        return Some(Cause::own(out_of_memory(look)));
+        return Some(Cause::own(out_of_memory(look, Some(container))));
     }
     was_not_started(terminated).then(|| {
         let said = terminated.message.as_deref().unwrap_or_default();
@@ -203,8 +188,8 @@ fn pod_deadline(look: &Look<'_>) -> Option<Problem> {
     Some(because(Reason::DeadlineExceeded, message))
 }
 
-fn out_of_memory(look: &Look<'_>) -> Problem {
-    let message = match look.limit("memory") {
+fn out_of_memory(look: &Look<'_>, container: Option<&Container>) -> Problem {
+    let message = match container.and_then(|container| limit(container, "memory")) {
         Some(limit) => format!(
             "{} was ended for using more memory than its limit of {limit}; raise spec.resources.limits.memory",
             look.noun()

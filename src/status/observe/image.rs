@@ -80,18 +80,15 @@ enum Owner<'a> {
 
 impl<'a> Owner<'a> {
     fn of(look: &Look<'_>, container: &'a Container, image: &str) -> Self {
-        if look.image_volume() == Some(image) || (is_init(look, container) && image != look.image()) {
-            let is_ours = look.image_volume().is_some() || has_helper(container);
-            return if is_ours {
-                Self::Helper
-            } else {
-                Self::Other(&container.name)
-            };
+        if look.image_volume() == Some(image) {
+            Self::Helper
+        } else if image == look.image() {
+            Self::Runtime
+        } else if has_helper(container) {
+            Self::Helper
+        } else {
+            Self::Other(&container.name)
         }
-        if image == look.image() {
-            return Self::Runtime;
-        }
-        Self::Other(&container.name)
     }
 
     fn named(self, look: &Look<'_>, image: &str) -> String {
@@ -114,11 +111,6 @@ impl<'a> Owner<'a> {
             ),
         }
     }
-}
-
-fn is_init(look: &Look<'_>, container: &Container) -> bool {
-    let init = look.spec().and_then(|spec| spec.init_containers.as_deref());
-    init.is_some_and(|all| all.iter().any(|one| one.name == container.name))
 }
 
 /// Whether a container starts the helper.

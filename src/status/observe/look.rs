@@ -6,10 +6,13 @@ use k8s_openapi::api::core::v1::{
     PodSpec, PodStatus, Volume,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use crate::names::CONTENT_CONTAINER;
 use crate::status::types::{PodContext, Problem};
 
+/// Reasons of containers that were never started.
+const NOT_STARTED: [&str; 3] = ["StartError", "ContainerCannotRun", "RunContainerError"];
 /// What a Pod is for is said in this label.
 const COMPONENT: &str = "app.kubernetes.io/component";
 
@@ -126,8 +129,23 @@ impl<'a> Look<'a> {
             .collect()
     }
 
-    pub(super) fn running(&self) -> Option<&'a ContainerStateRunning> {
+    fn running(&self) -> Option<&'a ContainerStateRunning> {
         self.content_status()?.state.as_ref()?.running.as_ref()
+    }
+
+    /// Whether the content's container was started.
+    pub(super) fn has_run(&self) -> bool {
+        let ended = self
+            .terminated()
+            .filter(|terminated| !was_not_started(terminated));
+        self.running().is_some() || ended.is_some()
+    }
+
+    /// When the content's container was started.
+    pub(super) fn started_at(&self) -> Option<Timestamp> {
+        let running = self.running().and_then(|running| running.started_at.as_ref());
+        let terminated = self.terminated().and_then(|one| one.started_at.as_ref());
+        real(running.or(terminated))
     }
 
     /// How the content's container ended.
@@ -159,20 +177,14 @@ impl<'a> Look<'a> {
         image.unwrap_or_default()
     }
 
-    /// A limit of the content's container.
-    pub(super) fn limit(&self, resource: &str) -> Option<&'a str> {
-        let resources = self.content()?.resources.as_ref()?;
-        let Quantity(limit) = resources.limits.as_ref()?.get(resource)?;
-        Some(limit)
-    }
-
     /// A request of the content's container; its limit where it says none, as the API server fills it in.
     pub(super) fn request(&self, resource: &str) -> Option<&'a str> {
-        let resources = self.content()?.resources.as_ref()?;
-        let request = resources.requests.as_ref().and_then(|all| all.get(resource));
+        let content = self.content()?;
+        let requests = content.resources.as_ref()?.requests.as_ref();
+        let request = requests.and_then(|all| all.get(resource));
         request
             .map(|Quantity(request)| request.as_str())
-            .or_else(|| self.limit(resource))
+            .or_else(|| limit(content, resource))
     }
 
     /// What its process does, for sentences.
@@ -211,9 +223,26 @@ impl<'a> Look<'a> {
     }
 }
 
+/// Runtimes give the year 1970 to what never happened.
+pub(super) fn real(time: Option<&Time>) -> Option<Timestamp> {
+    time.map(|time| time.0).filter(|time| time.as_second() > 0)
+}
+
 /// How a container ended.
 pub(super) fn terminated(status: &ContainerStatus) -> Option<&ContainerStateTerminated> {
     status.state.as_ref()?.terminated.as_ref()
+}
+
+/// Whether the runtime could not start it. Its message is then the runtime's own.
+pub(super) fn was_not_started(terminated: &ContainerStateTerminated) -> bool {
+    let reason = terminated.reason.as_deref();
+    reason.is_some_and(|reason| NOT_STARTED.contains(&reason))
+}
+
+/// A limit of a container.
+pub(super) fn limit<'a>(container: &'a Container, resource: &str) -> Option<&'a str> {
+    let limits = container.resources.as_ref()?.limits.as_ref()?;
+    limits.get(resource).map(|Quantity(limit)| limit.as_str())
 }
 
 /// The claim of a volume.

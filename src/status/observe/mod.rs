@@ -61,13 +61,14 @@ fn stage(look: &Look<'_>) -> Stage {
             problem: scheduling::problem(look),
         };
     }
-    match look.running() {
-        Some(running) => Stage::Running {
-            since: running.started_at.as_ref().map(|time| time.0),
-        },
-        None => Stage::Starting {
-            since: look.scheduled_at(),
-            problem: starting::problem(look),
-        },
+    if look.has_run() {
+        // A process that has ended and has not said why is as good as running until the kubelet says more.
+        return Stage::Running {
+            since: look.started_at(),
+        };
+    }
+    Stage::Starting {
+        since: look.scheduled_at(),
+        problem: starting::problem(look),
     }
 }

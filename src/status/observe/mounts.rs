@@ -65,7 +65,11 @@ fn cause(said: &str) -> String {
         .split_once("for volume \"")
         .and_then(|(_, rest)| rest.split_once('"'))
         .map_or(said, |(_, rest)| rest);
-    condensed(after_name.trim_start_matches([' ', ':']))
+    // The command of a mount is longer than what it answered.
+    let answer = after_name
+        .split_once("Output: ")
+        .map_or(after_name, |(_, answer)| answer);
+    condensed(answer.trim_start_matches([' ', ':']))
 }
 
 fn advice(said: &str) -> &'static str {

@@ -33,9 +33,15 @@ pub(super) fn problem(look: &Look<'_>) -> Option<Problem> {
         return Some(because(Reason::Gated, message));
     }
     let said = refusal(look)?;
-    // What the scheduler says of preemption repeats the rest.
-    let said = said.split(" preemption: ").next().unwrap_or(said);
+    let said = without_afterthoughts(said);
     Some(claim_problem(look, said).unwrap_or_else(|| no_node(look, said)))
+}
+
+/// What the scheduler says of preemption and of devices repeats the rest.
+fn without_afterthoughts(said: &str) -> &str {
+    let ends = [" preemption: ", " no new claims to deallocate"];
+    let end = ends.iter().filter_map(|end| said.find(end)).min();
+    end.map_or(said, |end| &said[..end])
 }
 
 /// The scheduler's own sentence.

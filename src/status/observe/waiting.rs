@@ -64,19 +64,29 @@ pub(super) fn missing_reference(
     let (kind, name, key) = [("Secret", "secret "), ("ConfigMap", "configmap ")]
         .into_iter()
         .find_map(|(kind, word)| missing_object(said, kind, word))?;
-    let what = match key {
-        Some(key) => format!("{kind} '{name}' has no key '{key}'"),
+    let variable = container.and_then(|container| variable(container, kind, name, key));
+    let user = variable.map_or_else(String::new, |name| {
+        format!("variable '{name}' takes its value from ")
+    });
+    let or_correct = if variable.is_some() {
+        ", or correct spec.env"
+    } else {
+        ""
+    };
+    let message = match key {
+        Some(key) => {
+            format!("{user}key '{key}' of {kind} '{name}', which has no such key; add it{or_correct}")
+        }
         None => format!(
-            "{kind} '{name}' does not exist in namespace '{}'",
+            "{user}{kind} '{name}'{} not exist in namespace '{}'; create it{or_correct}",
+            if variable.is_some() {
+                ", which does"
+            } else {
+                " does"
+            },
             look.namespace()
         ),
     };
-    let user = container
-        .and_then(|container| variable(container, kind, name, key))
-        .map(|variable| format!(", from which variable '{variable}' takes its value"))
-        .unwrap_or_default();
-    let advice = if key.is_some() { "add the key" } else { "create it" };
-    let message = format!("{what}{user}; {advice}, or correct spec.env");
     Some(because(Reason::ReferenceNotFound, message))
 }
 

@@ -208,7 +208,7 @@ fn begin_in_time(mut draft: Draft<'_>) -> Next {
 }
 
 /// Has the directories and the Pod of an attempt made.
-pub(super) fn begin(mut draft: Draft<'_>, attempt: AttemptStatus) -> Next {
+fn begin(mut draft: Draft<'_>, attempt: AttemptStatus) -> Next {
     let message = format!("Pod '{}' is being made", attempt.pod_name);
     draft.say(POD_SCHEDULED, Truth::Unknown, Progress::Pending, &message);
     let message = format!("attempt {} begins in Pod '{}'", attempt.number, attempt.pod_name);
@@ -217,15 +217,15 @@ pub(super) fn begin(mut draft: Draft<'_>, attempt: AttemptStatus) -> Next {
     draft.decide(Action::Begin(attempt), None)
 }
 
-/// The same for an attempt that was begun before: directories and Pod may be there already.
-pub(super) fn begin_again(draft: Draft<'_>, attempt: AttemptStatus) -> Next {
+/// The same for an attempt that was begun before: its directories may be there already.
+pub(super) fn begin_again(mut draft: Draft<'_>, attempt: AttemptStatus) -> Next {
     // A Pod that is refused again and again says so all the time, not every other time.
     let reason = |kind| conditions::find(&draft.status, kind).map(|condition| condition.reason.as_str());
     let scheduled = reason(POD_SCHEDULED);
     let was_refused = scheduled == reason(SUCCEEDED) && scheduled.and_then(Reason::from_name).is_some();
-    if was_refused {
-        draft.decide(Action::Begin(attempt), None)
-    } else {
-        begin(draft, attempt)
+    if !was_refused {
+        return begin(draft, attempt);
     }
+    draft.put(attempt.clone());
+    draft.decide(Action::Begin(attempt), None)
 }

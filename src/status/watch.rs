@@ -42,31 +42,24 @@ fn gone(draft: Draft<'_>, attempt: AttemptStatus) -> Next {
     finish(draft, attempt, not_run(problem, true))
 }
 
-/// Its Pod was not made yet, as far as can be seen.
-fn unseen(mut draft: Draft<'_>, attempt: AttemptStatus, world: &World) -> Next {
-    if let Some(problem) = stopping(&attempt) {
-        let is_suspended = problem.reason == Reason::Suspended;
-        return finish(draft, attempt, not_run(problem, is_suspended));
-    }
-    if draft.job.spec.suspended {
-        return stop(draft, attempt, &suspended());
-    }
+/// Its Pod was not made yet.
+fn unseen(mut draft: Draft<'_>, mut attempt: AttemptStatus, world: &World) -> Next {
     match gates::gate(&mut draft, world) {
-        Gate::Open(_) => gates::begin_again(draft, attempt),
-        Gate::Wait(missing, again) => draft.decide(gates::install(missing), again),
+        Gate::Open(_) => {
+            attempt.startable_time = attempt.startable_time.or(Some(Time(draft.now)));
+            gates::begin_again(draft, attempt)
+        }
+        Gate::Wait(missing, again) => {
+            attempt.startable_time = None;
+            draft.put(attempt);
+            draft.decide(gates::install(missing), again)
+        }
         Gate::Closed(problem) => finish(draft, attempt, not_run(problem, false)),
     }
 }
 
 /// The API server does not take its Pod.
 fn refused(mut draft: Draft<'_>, attempt: AttemptStatus, problem: &Problem) -> Next {
-    if let Some(problem) = stopping(&attempt) {
-        let is_suspended = problem.reason == Reason::Suspended;
-        return finish(draft, attempt, not_run(problem, is_suspended));
-    }
-    if draft.job.spec.suspended {
-        return stop(draft, attempt, &suspended());
-    }
     if is_never_repeated(problem.reason) {
         return finish(draft, attempt, not_run(problem.clone(), false));
     }

@@ -407,8 +407,8 @@ fn a_pod_that_is_not_taken_is_tried_until_its_time_is_over() {
     let said = "the quota 'small' of namespace 'content' leaves no room for requests.memory 64Gi";
     cluster.refusal = Some(problem(Reason::PodRefused, said));
     let mut waited = Vec::new();
-    while cluster.open().is_some() || waited.is_empty() {
-        let Some(again) = cluster.visit() else { break };
+    for _ in 0..6 {
+        let again = cluster.visit().unwrap();
         assert_eq!(cluster.said("Succeeded"), format!("Unknown PodRefused: {said}"));
         assert_eq!(
             cluster.said("PodScheduled"),
@@ -418,6 +418,7 @@ fn a_pod_that_is_not_taken_is_tried_until_its_time_is_over() {
         cluster.after(again.as_secs());
     }
     assert_eq!(waited, [5, 5, 10, 20, 40, 20]);
+    assert_eq!(cluster.visit(), None);
     assert_eq!(
         cluster.said("Succeeded"),
         format!(
@@ -566,6 +567,31 @@ fn a_suspended_job_ends_its_pod_and_goes_on_later_without_counting() {
             "ProcessFailed"
         ]
     );
+}
+
+/// Proves: OH1 (P)
+#[test]
+fn time_without_a_pod_does_not_count_while_something_else_is_missing() {
+    let mut cluster = Cluster::new(ContentJobSpec {
+        start_deadline_seconds: Some(60),
+        ..spec()
+    });
+    cluster.refusal = Some(problem(Reason::PodRefused, "no quota"));
+    cluster.visit();
+    for hold in [true, false] {
+        cluster.job.spec.suspended = hold;
+        cluster.planned = Planned::Waiting(problem(Reason::DataUnavailable, "the volume can not be read"));
+        cluster.after(1000).visit();
+        cluster.planned = Planned::Ready(ready());
+        cluster.visit();
+        let is_held = cluster.said("Succeeded").starts_with("Unknown Suspended");
+        assert_eq!(is_held, hold);
+    }
+    assert_eq!(cluster.visit(), Some(SignedDuration::from_secs(60)));
+    assert_eq!(cluster.said("Succeeded"), "Unknown PodRefused: no quota");
+    assert_eq!(cluster.open().unwrap().number, 1);
+    cluster.after(60).visit();
+    assert!(cluster.said("Succeeded").starts_with("False PodRefused"));
 }
 
 /// Proves: OH2 (P)

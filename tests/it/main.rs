@@ -19,4 +19,5 @@ mod renders;
 mod repository;
 mod sandbox;
 mod settings_docs;
+mod status;
 mod support;

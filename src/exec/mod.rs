@@ -5,6 +5,7 @@
 //! and call no library that reads accounts, locales or configuration.
 
 mod cgroup;
+mod ending;
 mod error;
 mod idmap;
 mod init;
@@ -13,6 +14,7 @@ mod masks;
 mod monitor;
 mod mountinfo;
 mod mounts;
+mod payload;
 mod privileges;
 mod resolve;
 mod seccomp;
@@ -65,8 +67,7 @@ pub fn run(arguments: impl Iterator<Item = String>) -> u8 {
     match read_spec(fds) {
         Ok(spec) => monitor::run(&spec, outside),
         Err(error) => {
-            let line = serde_json::to_string(&error.report()).unwrap_or_default() + "\n";
-            let _ = std::io::Write::write_all(&mut outside.report, line.as_bytes());
+            error::say(&mut outside.report, &error.report());
             125
         }
     }

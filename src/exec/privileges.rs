@@ -90,6 +90,18 @@ pub(crate) fn lock_down() -> Result<Vec<String>, StepError> {
     Ok(layers)
 }
 
+/// The same in a container, which is the second wall itself, and whose runtime has set the account.
+///
+/// # Errors
+/// A mandatory layer that is refused or does not read back.
+pub(crate) fn lock_down_in_container() -> Result<(), StepError> {
+    // Without CAP_SETPCAP it stays, and does no harm: no_new_privs keeps all of it out of reach.
+    let _ = drop_bounding_set();
+    give_up_privileges()?;
+    hide()?;
+    enter_filter()
+}
+
 /// Same-uid processes must not open this one's memory, environment, descriptors or program (CVE-2019-5736).
 ///
 /// # Errors

@@ -31,7 +31,7 @@ fn copying<'a>(from: &'a Path, to: &'a Path) -> [&'a str; 4] {
     ]
 }
 
-/// Proves: RD1 (P), AP1 (P)
+/// Proves: RD1 (P)
 #[test]
 fn a_process_works_on_its_own_copy_of_the_source() {
     let rig = Rig::new();
@@ -154,7 +154,7 @@ fn a_copy_that_can_not_be_made_is_a_sentence() {
     );
 }
 
-/// Proves: RD1 (P), RD3 (P)
+/// Proves: RD1 (P)
 #[test]
 fn a_full_volume_is_a_sentence_with_the_free_space() {
     if !needs("OFFHOST_TEST_ROOT", "it mounts a small file system") {

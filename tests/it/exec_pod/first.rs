@@ -33,7 +33,7 @@ fn start(rig: &Rig, flags: &[&str], script: &str) -> Option<std::process::Child>
     None
 }
 
-/// Proves: SB7 (P), OH3 (P)
+/// Proves: SB7 (P)
 #[test]
 fn everything_in_the_container_ends_with_the_process() {
     let rig = Rig::new();

@@ -10,7 +10,6 @@ fn mode(path: &std::path::Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o7777
 }
 
-/// Proves: OH1 (P)
 #[test]
 fn it_can_be_installed_again_and_again() {
     let rig = Rig::new();

@@ -49,7 +49,7 @@ impl Drop for Group {
     }
 }
 
-/// Proves: PK10 (P), SC7 (P)
+/// Proves: PK10 (P)
 #[test]
 fn want_of_memory_is_told_from_any_other_kill() {
     if !needs("OFFHOST_TEST_ROOT", "it makes a control group") {

@@ -18,7 +18,7 @@ fn field<'a>(status: &'a str, name: &str) -> &'a str {
         .trim()
 }
 
-/// Proves: SB6 (P), RA1 (P), RA6 (P)
+/// Proves: SB6 (P), RA1 (P)
 #[test]
 fn the_process_has_no_privileges_and_can_get_none() {
     let rig = Rig::new();

@@ -7,6 +7,7 @@ mod cli;
 mod conformance;
 mod crd;
 mod data;
+mod exec_pod;
 mod faults;
 mod gcfg_oracle;
 mod job_reference;

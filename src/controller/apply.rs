@@ -56,5 +56,5 @@ fn tell(job: &ContentJob, status: &ContentJobStatus) {
         return;
     }
     let attempt = status.attempts.last().map(|attempt| attempt.number);
-    tracing::info!(job = %job.name_any(), attempt, reason, message, "Job changed");
+    tracing::info!(job = %job.name_any(), attempt, succeeded, reason, note = message, "Job changed");
 }

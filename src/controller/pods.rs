@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
 use kube::ResourceExt;
 
 use super::call_error::CallError;
@@ -170,10 +170,18 @@ fn is_held(pod: &Pod) -> bool {
     pod.finalizers().iter().any(|name| name == POD_FINALIZER)
 }
 
-/// Whether all its processes have ended: the kubelet says so only then.
+/// Whether all its processes have ended: its phase says so last, its containers before.
 fn is_over(pod: &Pod) -> bool {
-    let phase = pod.status.as_ref().and_then(|status| status.phase.as_deref());
-    matches!(phase, Some("Succeeded" | "Failed"))
+    let Some(status) = &pod.status else { return false };
+    if matches!(status.phase.as_deref(), Some("Succeeded" | "Failed")) {
+        return true;
+    }
+    let has_ended = |container: &ContainerStatus| {
+        let state = container.state.as_ref();
+        state.is_some_and(|state| state.terminated.is_some())
+    };
+    let containers = status.container_statuses.as_deref().unwrap_or_default();
+    !containers.is_empty() && containers.iter().all(has_ended)
 }
 
 #[cfg(test)]

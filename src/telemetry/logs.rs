@@ -41,6 +41,7 @@ pub fn init(format: LogFormat) {
         .unwrap_or_else(|| EnvFilter::new(LEVELS));
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     let started = match format {
         LogFormat::Json => lines

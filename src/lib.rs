@@ -24,6 +24,7 @@ pub mod content;
 pub mod controller;
 pub mod data;
 pub mod exec;
+pub mod gather;
 pub mod identity;
 pub mod local;
 pub mod names;

@@ -47,6 +47,11 @@ pub enum Command {
     Logs(LogsArgs),
     /// Check whether this machine or a cluster is ready, and say what to do
     Doctor(DoctorArgs),
+    /// Make Pods of the jobs in a namespace of a cluster, and tell what becomes of them
+    #[command(
+        after_help = "Runs until it is told to end. Of several with one namespace one works; the others stand by."
+    )]
+    Controller(super::controller::ControllerArgs),
     /// Print the definition of the custom resource ContentJob
     #[command(after_help = "Apply it with: offhost crd | kubectl apply --server-side -f -")]
     Crd {

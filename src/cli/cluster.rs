@@ -13,8 +13,8 @@ use crate::cluster::pack::{self, Packed};
 use crate::cluster::submit::{self, Order};
 use crate::cluster::wait::Teller;
 use crate::content::BundleFacts;
+use crate::data::new_key;
 use crate::local::deploy::{self, Request};
-use crate::local::new_key;
 use crate::reason::Reason;
 
 impl From<ClusterError> for Failure {

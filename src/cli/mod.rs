@@ -4,6 +4,7 @@ mod args;
 mod cluster;
 mod content;
 mod content_jobs;
+mod controller;
 mod crd;
 mod doctor;
 mod failure;
@@ -52,6 +53,7 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Settings(args) => settings::run(config, args.output),
         Command::Logs(args) => logs::run(config, &args),
         Command::Doctor(args) => doctor::run(config, &args),
+        Command::Controller(args) => controller::run(config, args),
         Command::Crd { directory } => crd::run(directory.as_deref()),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "offhost", &mut std::io::stdout());

@@ -60,7 +60,7 @@ pub struct Connection {
     pub namespace: String,
     /// Address of the API server, for messages.
     pub server: String,
-    /// What the client was made of: an upload needs one of its own.
+    /// What the client was made of.
     pub config: Config,
 }
 

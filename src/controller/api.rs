@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Pod;
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams, Preconditions};
+use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams, Preconditions};
 use kube::core::ObjectMeta;
 use kube::{Api, Client, ResourceExt};
 use serde_json::{Value, json};
@@ -74,9 +74,7 @@ impl Calls {
             "status": status,
         });
         let params = post();
-        let call = self
-            .jobs
-            .replace_subresource("status", &name, &params, &body);
+        let call = self.jobs.replace_subresource("status", &name, &params, &body);
         self.call("update", "contentjobs/status", &name, call).await
     }
 
@@ -109,7 +107,8 @@ impl Calls {
     pub async fn create_job(&self, job: &ContentJob) -> Result<ContentJob, CallError> {
         let params = post();
         let call = self.new_jobs.create(&params, job);
-        self.call("create", PLURAL_CONTENT_JOB, &job.name_any(), call).await
+        self.call("create", PLURAL_CONTENT_JOB, &job.name_any(), call)
+            .await
     }
 
     /// Deletes this very job, and its Pods after it. With `unchanged` only as it was seen.
@@ -121,14 +120,36 @@ impl Calls {
         let params = DeleteParams {
             preconditions: Some(Preconditions {
                 uid: job.metadata.uid.clone(),
-                resource_version: unchanged
-                    .then(|| job.metadata.resource_version.clone())
-                    .flatten(),
+                resource_version: unchanged.then(|| job.metadata.resource_version.clone()).flatten(),
             }),
             ..DeleteParams::background()
         };
         let call = self.jobs.delete(&name, &params);
-        self.call("delete", PLURAL_CONTENT_JOB, &name, call).await.map(drop)
+        self.call("delete", PLURAL_CONTENT_JOB, &name, call)
+            .await
+            .map(drop)
+    }
+
+    /// Every job, as the API server has them now.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn list_jobs(&self) -> Result<Vec<SeenJob>, CallError> {
+        let params = ListParams::default();
+        let list = self
+            .call("list", PLURAL_CONTENT_JOB, "", self.jobs.list(&params))
+            .await?;
+        Ok(list.items)
+    }
+
+    /// Every Pod of these labels, as the API server has them now.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn list_pods(&self, labels: &str) -> Result<Vec<Pod>, CallError> {
+        let params = ListParams::default().labels(labels);
+        let list = self.call("list", "pods", "", self.pods.list(&params)).await?;
+        Ok(list.items)
     }
 
     /// The Pod of this name, as the API server has it now.

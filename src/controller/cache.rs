@@ -157,7 +157,10 @@ mod tests {
     fn an_object_never_goes_back() {
         let cache = Cache::default();
         assert!(cache.learn(pod("a", "1", "9")));
-        assert!(!cache.learn(pod("a", "1", "9")), "the watch tells our own write back");
+        assert!(
+            !cache.learn(pod("a", "1", "9")),
+            "the watch tells our own write back"
+        );
         assert!(cache.learn(pod("a", "1", "10")));
         assert!(!cache.learn(pod("a", "1", "9")));
         assert_eq!(version(&cache, "a").as_deref(), Some("10"));

@@ -81,11 +81,9 @@ impl CallError {
             409 => Self::Stale { call },
             404 | 410 => Self::Gone { call, said },
             // The authorizer's own words; what admission refuses reads otherwise.
-            403 if said.contains(&format!(" cannot {verb} resource ")) => Self::Forbidden {
-                verb,
-                resource,
-                said,
-            },
+            403 if said.contains(&format!(" cannot {verb} resource ")) => {
+                Self::Forbidden { verb, resource, said }
+            }
             400 | 403 | 413 | 422 => Self::Refused { call, said },
             _ => Self::Failed {
                 call,

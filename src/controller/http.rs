@@ -58,9 +58,11 @@ fn count_jobs(admin: &Admin) {
     jobs.clear();
     for seen in admin.jobs.all() {
         let conditions = seen.job.status.iter().flat_map(|status| &status.conditions);
-        let succeeded = conditions.into_iter().find(|condition| condition.type_ == SUCCEEDED);
-        let reason = succeeded.map_or(Progress::Pending.name(), |condition| condition.reason.as_str());
-        let reason = reason.to_owned();
+        let succeeded = conditions
+            .into_iter()
+            .find(|condition| condition.type_ == SUCCEEDED);
+        let reason = succeeded.map(|condition| condition.reason.clone());
+        let reason = reason.unwrap_or_else(|| Progress::Pending.name().to_owned());
         jobs.get_or_create(&ByReason { reason }).inc();
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 
 use super::schedule::Key;
 use crate::api::resource::ContentJob;
@@ -35,9 +36,8 @@ struct Inner {
 }
 
 impl Index {
-    /// Takes note of a job as it was seen: the archive that it waits for.
-    pub fn seen(&self, name: &Key, job: &ContentJob) {
-        let awaited = awaited_archive(job);
+    /// Takes note of the archive that a job waits for, as it was seen.
+    pub fn seen(&self, name: &Key, awaited: Option<(String, u64)>) {
         let mut inner = self.lock();
         inner.forget_archive(name);
         if let Some((digest, bytes)) = awaited {
@@ -76,7 +76,8 @@ impl Index {
     pub fn waiting_for(&self, what: &Awaited) -> Vec<Key> {
         let inner = self.lock();
         let jobs = inner.waiting.get(what);
-        jobs.map(|jobs| jobs.iter().cloned().collect()).unwrap_or_default()
+        jobs.map(|jobs| jobs.iter().cloned().collect())
+            .unwrap_or_default()
     }
 
     /// The jobs that wait for the archive of this digest, and the size that each gives.
@@ -88,9 +89,9 @@ impl Index {
             .unwrap_or_default()
     }
 
-    /// Waits until some job waits for an archive that none waited for before.
-    pub async fn archive_announced(&self) {
-        self.archive_announced.notified().await;
+    /// Is done when some job says what it waits for, from this call on.
+    pub fn archive_announced(&self) -> Notified<'_> {
+        self.archive_announced.notified()
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -124,7 +125,8 @@ impl Inner {
 }
 
 /// Digest and size of the archive that a job waits for.
-fn awaited_archive(job: &ContentJob) -> Option<(String, u64)> {
+#[must_use]
+pub fn awaited_archive(job: &ContentJob) -> Option<(String, u64)> {
     let archive = job.spec.bundle.archive.as_ref()?;
     let status = job.status.as_ref();
     let has_it = status.is_some_and(|status| status.bundle.is_some() || is_finished(status));
@@ -181,13 +183,13 @@ mod tests {
             },
             status: None,
         };
-        index.seen(&name, &job);
+        index.seen(&name, awaited_archive(&job));
         assert_eq!(index.archive(&"f".repeat(64)), [(name.clone(), 7)]);
         job.status = Some(ContentJobStatus {
             bundle: Some("1".to_owned()),
             ..ContentJobStatus::default()
         });
-        index.seen(&name, &job);
+        index.seen(&name, awaited_archive(&job));
         assert_eq!(index.archive(&"f".repeat(64)), []);
     }
 }

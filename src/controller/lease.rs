@@ -128,15 +128,12 @@ impl Leadership {
         }
     }
 
-    /// Renews the Lease until it is lost or `stop` comes, and gives it back then.
-    ///
-    /// # Errors
-    /// [`LeaseError`]: another replica may be at work already.
-    pub async fn keep(&mut self, stop: &CancellationToken) -> Result<(), LeaseError> {
+    /// Renews the Lease until it is lost: then another replica may be at work already.
+    pub async fn keep(&mut self) -> LeaseError {
         loop {
-            tokio::select! {
-                () = stop.cancelled() => return Ok(()),
-                () = sleep(PAUSE) => self.renew().await?,
+            sleep(PAUSE).await;
+            if let Err(lost) = self.renew().await {
+                return lost;
             }
         }
     }
@@ -155,6 +152,18 @@ impl Leadership {
             spec.lease_duration_seconds = Some(1);
             spec.renew_time = Some(MicroTime(Timestamp::now()));
         }
+        match self.put(&lease).await {
+            // A renewal that was cut off may have come through.
+            Err(CallError::Stale { .. }) => {}
+            answer => return answer.map(drop),
+        }
+        let Some(now) = self.get().await? else {
+            return Ok(());
+        };
+        if now.spec.as_ref().is_some_and(|spec| self.other(spec).is_some()) {
+            return Ok(());
+        }
+        lease.metadata = now.metadata;
         self.put(&lease).await.map(drop)
     }
 

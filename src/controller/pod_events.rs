@@ -97,7 +97,11 @@ mod tests {
             events.learn(event("a", &format!("e{number}"), "once"), true);
         }
         events.learn(event("a", "e19", "twice"), true);
-        let messages: Vec<_> = events.of("a").into_iter().filter_map(|event| event.message).collect();
+        let messages: Vec<_> = events
+            .of("a")
+            .into_iter()
+            .filter_map(|event| event.message)
+            .collect();
         assert_eq!(messages.len(), OF_ONE_POD);
         assert_eq!(messages.last().map(String::as_str), Some("twice"));
         events.pod_gone("a");

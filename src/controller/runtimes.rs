@@ -88,7 +88,10 @@ impl RuntimesFile {
             }
             let file = self.clone();
             // The file system may be slow; only a panic in `look` makes this an error, and the next round goes on.
-            if tokio::task::spawn_blocking(move || file.look()).await.unwrap_or(false) {
+            if tokio::task::spawn_blocking(move || file.look())
+                .await
+                .unwrap_or(false)
+            {
                 changed();
             }
         }
@@ -117,8 +120,13 @@ impl RuntimesFile {
                     };
                 }
                 self.metrics.runtimes_current.set(1);
-                #[allow(clippy::cast_precision_loss, reason = "seconds since 1970 fit a float exactly")]
-                self.metrics.runtimes_loaded.set(Timestamp::now().as_second() as f64);
+                #[allow(
+                    clippy::cast_precision_loss,
+                    reason = "seconds since 1970 fit a float exactly"
+                )]
+                self.metrics
+                    .runtimes_loaded
+                    .set(Timestamp::now().as_second() as f64);
                 changed
             }
             Err(error) => {
@@ -153,11 +161,17 @@ impl RuntimesFile {
 mod tests {
     use super::*;
 
-    const GOOD: &str = "- name: registry.example.com/r:4\n  r:\n    installations: [{version: 4.4.1, path: /usr/bin/R}]\n";
+    const GOOD: &str =
+        "- name: registry.example.com/r:4\n  r:\n    installations: [{version: 4.4.1, path: /usr/bin/R}]\n";
 
     fn names(file: &RuntimesFile) -> Vec<String> {
         let in_force = file.in_force();
-        in_force.runtimes.runtimes.iter().map(|r| r.name.clone()).collect()
+        in_force
+            .runtimes
+            .runtimes
+            .iter()
+            .map(|r| r.name.clone())
+            .collect()
     }
 
     /// A directory in which files change as in one made from a ConfigMap: by the swap of one link.
@@ -205,7 +219,10 @@ mod tests {
         std::fs::write(&path, "- name: x\n  nmae: y\n").unwrap();
         let file = RuntimesFile::open(&path, Arc::new(Metrics::new()));
         let said = file.in_force().missing.unwrap();
-        assert!(said.contains("runtimes.yaml:2:3") && said.contains("nmae"), "{said}");
+        assert!(
+            said.contains("runtimes.yaml:2:3") && said.contains("nmae"),
+            "{said}"
+        );
         std::fs::write(&path, GOOD).unwrap();
         assert!(file.look());
         assert_eq!(file.in_force().missing, None);

@@ -126,9 +126,7 @@ impl Schedule {
 /// The pause after this many failures: 1 s, 2 s, 4 s … 60 s.
 fn delay(failures: u32) -> Duration {
     let doublings = failures.saturating_sub(1).min(16);
-    FIRST_DELAY
-        .saturating_mul(1_u32 << doublings)
-        .min(LAST_DELAY)
+    FIRST_DELAY.saturating_mul(1_u32 << doublings).min(LAST_DELAY)
 }
 
 #[cfg(test)]
@@ -179,7 +177,11 @@ mod tests {
         schedule.tick(seconds(4));
         assert_eq!(schedule.queued(), 0);
         schedule.ask(key("a"));
-        assert_eq!(schedule.next_due(), None, "the look that is to come settles it anew");
+        assert_eq!(
+            schedule.next_due(),
+            None,
+            "the look that is to come settles it anew"
+        );
         assert_eq!(taken(&mut schedule), ["a"]);
         schedule.ask_at(key("b"), seconds(1));
         schedule.tick(seconds(1));

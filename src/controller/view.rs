@@ -1,13 +1,14 @@
 //! Everything that the watches have told, and who is to be asked to look when something changes.
 
-use std::sync::Arc;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use k8s_openapi::api::core::v1::{Event, Pod};
 use kube::ResourceExt;
 
 use super::cache::Cache;
 use super::health::Health;
-use super::index::{Awaited, Index};
+use super::index::{Awaited, Index, awaited_archive};
 use super::pod_events::PodEvents;
 use super::schedule::Key;
 use super::seen::{SeenJob, trim};
@@ -33,50 +34,68 @@ pub struct View {
     pub index: Index,
     /// Whether everything was listed.
     pub health: Arc<Health>,
-    triggers: Triggers,
+    /// Who looks at jobs; nobody does in a replica that stands by.
+    triggers: Mutex<Option<Triggers>>,
+    /// Names of the Pods of each job.
+    pods_of: Mutex<HashMap<String, BTreeSet<String>>>,
+}
+
+impl Default for View {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 impl View {
-    /// Nothing was seen yet.
+    /// Nothing was seen yet, and nobody looks.
     #[must_use]
-    pub fn new(triggers: Triggers) -> Self {
+    pub fn new() -> Self {
         Self {
             jobs: Arc::default(),
             pods: Cache::default(),
             events: PodEvents::default(),
             index: Index::default(),
             health: Arc::new(Health::of(&WATCHED)),
-            triggers,
+            triggers: Mutex::default(),
+            pods_of: Mutex::default(),
+        }
+    }
+
+    /// Has jobs looked at from now on, beginning with all that there are.
+    pub fn look_from_now_on(&self, triggers: Triggers) {
+        *self.triggers() = Some(triggers);
+        for seen in self.jobs.all() {
+            self.ask(seen.name_any());
+        }
+        let owners: Vec<String> = self.owners().keys().cloned().collect();
+        for job in owners {
+            self.ask(job);
         }
     }
 
     /// Asks for a look at a job.
     pub fn ask(&self, job: impl Into<Key>) {
-        self.triggers.ask(job);
+        if let Some(triggers) = &*self.triggers() {
+            triggers.ask(job);
+        }
+    }
+
+    fn triggers(&self) -> MutexGuard<'_, Option<Triggers>> {
+        // It is set whole.
+        self.triggers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A job is as it is given here.
     pub fn job_seen(&self, seen: SeenJob) {
         let name = Key::from(seen.name_any());
-        let before = self.jobs.get(&name);
-        self.index.seen(&name, &seen.job);
-        let told = is_install(&seen.job) && is_told(before.as_deref().map(|seen| &seen.job), &seen.job);
-        if self.jobs.learn(seen) {
-            if told {
-                self.ask_those_who_wait(&name);
-            }
+        if self.take_job(seen) {
             self.ask(name);
         }
     }
 
-    /// What a write of our own gave: nobody need be asked to look at it.
+    /// A write of our own made this of a job: whoever wrote it knows, so nobody is asked to look at it.
     pub fn job_written(&self, seen: SeenJob) {
-        let name = Key::from(seen.name_any());
-        self.index.seen(&name, &seen.job);
-        let told = is_install(&seen.job) && is_told(self.jobs.get(&name).as_deref().map(|s| &s.job), &seen.job);
-        if self.jobs.learn(seen) && told {
-            self.ask_those_who_wait(&name);
-        }
+        self.take_job(seen);
     }
 
     /// A job is gone.
@@ -96,24 +115,49 @@ impl View {
         if let Some(uid) = &pod.metadata.uid {
             self.events.pod_seen(uid);
         }
+        let name = pod.name_any();
         let news = self.pods.learn(pod);
         if let (true, Some((job, _))) = (news, owner) {
+            self.owners().entry(job.clone()).or_default().insert(name);
             self.ask(job);
         }
         news
     }
 
+    /// The Pods that belong to a job of this name, whichever uid it has.
+    #[must_use]
+    pub fn pods_of(&self, job: &str) -> Vec<Arc<Pod>> {
+        let names = self.owners().get(job).cloned().unwrap_or_default();
+        names.iter().filter_map(|name| self.pods.get(name)).collect()
+    }
+
     /// A Pod is gone.
     pub fn pod_gone(&self, pod: &Pod) {
-        if !self.pods.forget(&pod.name_any(), pod.metadata.uid.as_deref()) {
-            return;
+        if self.pods.forget(&pod.name_any(), pod.metadata.uid.as_deref()) {
+            self.pod_forgotten(pod);
         }
+    }
+
+    /// A Pod is not among those that are kept any more.
+    pub fn pod_forgotten(&self, pod: &Pod) {
         if let Some(uid) = &pod.metadata.uid {
             self.events.pod_gone(uid);
         }
-        if let Some((job, _)) = owner(pod) {
-            self.ask(job);
+        let Some((job, _)) = owner(pod) else { return };
+        let mut owners = self.owners();
+        if let Some(names) = owners.get_mut(&job) {
+            names.remove(&pod.name_any());
+            if names.is_empty() {
+                owners.remove(&job);
+            }
         }
+        drop(owners);
+        self.ask(job);
+    }
+
+    fn owners(&self) -> MutexGuard<'_, HashMap<String, BTreeSet<String>>> {
+        // Each change is one insertion or removal.
+        self.pods_of.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Something was told about a Pod.
@@ -126,6 +170,21 @@ impl View {
         if let Some((job, _)) = pod.as_deref().and_then(owner) {
             self.ask(job);
         }
+    }
+
+    fn take_job(&self, seen: SeenJob) -> bool {
+        let name = Key::from(seen.name_any());
+        let before = self.jobs.get(&name);
+        let told = is_install(&seen.job) && is_told(before.as_deref().map(|seen| &seen.job), &seen.job);
+        let awaited = awaited_archive(&seen.job);
+        let news = self.jobs.learn(seen);
+        if news {
+            self.index.seen(&name, awaited);
+        }
+        if news && told {
+            self.ask_those_who_wait(&name);
+        }
+        news
     }
 
     fn ask_those_who_wait(&self, job: &Key) {
@@ -154,14 +213,16 @@ fn is_install(job: &ContentJob) -> bool {
 fn is_told(before: Option<&ContentJob>, after: &ContentJob) -> bool {
     let said = |job: Option<&ContentJob>| job.and_then(|job| succeeded(job.status.as_ref()?));
     let (before, after) = (said(before), said(Some(after)));
-    let is_news = |(status, reason): &(String, String)| {
-        status != "Unknown" || Reason::from_name(reason).is_some()
-    };
+    let is_news =
+        |(status, reason): &(String, String)| status != "Unknown" || Reason::from_name(reason).is_some();
     before != after && after.as_ref().is_some_and(is_news)
 }
 
 /// Status and reason of the condition `Succeeded`.
 fn succeeded(status: &ContentJobStatus) -> Option<(String, String)> {
-    let condition = status.conditions.iter().find(|condition| condition.type_ == SUCCEEDED)?;
+    let condition = status
+        .conditions
+        .iter()
+        .find(|condition| condition.type_ == SUCCEEDED)?;
     Some((condition.status.clone(), condition.reason.clone()))
 }

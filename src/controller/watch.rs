@@ -24,7 +24,7 @@ const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from
 /// An error that comes so long after the one before it is the first of others.
 const CALM: Duration = Duration::from_secs(30);
 /// Pods that belong to jobs.
-const OUR_PODS: &str = "app.kubernetes.io/managed-by=offhost,app.kubernetes.io/name=offhost-content";
+pub const OUR_PODS: &str = "app.kubernetes.io/managed-by=offhost,app.kubernetes.io/name=offhost-content";
 /// What goes wrong with Pods.
 const WARNINGS: &str = "involvedObject.kind=Pod,type!=Normal";
 
@@ -94,12 +94,7 @@ impl Watched for Pod {
 
     fn end_list(view: &View) {
         for gone in view.pods.end_list() {
-            if let Some(uid) = &gone.metadata.uid {
-                view.events.pod_gone(uid);
-            }
-            if let Some((job, _)) = super::view::owner(&gone) {
-                view.ask(job);
-            }
+            view.pod_forgotten(&gone);
         }
     }
 
@@ -158,7 +153,9 @@ async fn one<K: Watched + Resource<Scope = k8s_openapi::NamespaceResourceScope>>
                 watches
                     .metrics
                     .watch_errors
-                    .get_or_create(&ByResource { resource: K::RESOURCE })
+                    .get_or_create(&ByResource {
+                        resource: K::RESOURCE,
+                    })
                     .inc();
                 let pause = trouble.again::<K>(&error, &watches.view);
                 if is_expired(&error) {

@@ -100,19 +100,24 @@ mod tests {
         let seen: Arc<Mutex<Vec<String>>> = Arc::default();
         let tries = Arc::new(AtomicUsize::new(0));
         let (log, count) = (seen.clone(), tries.clone());
-        let running = tokio::spawn(work(asked, stop.clone(), |_| {}, move |key: Key| {
-            let (log, count) = (log.clone(), count.clone());
-            async move {
-                if &*key == "slow" {
-                    tokio::time::sleep(Duration::from_secs(30)).await;
+        let running = tokio::spawn(work(
+            asked,
+            stop.clone(),
+            |_| {},
+            move |key: Key| {
+                let (log, count) = (log.clone(), count.clone());
+                async move {
+                    if &*key == "slow" {
+                        tokio::time::sleep(Duration::from_secs(30)).await;
+                    }
+                    if &*key == "breaks" && count.fetch_add(1, Ordering::SeqCst) == 0 {
+                        panic!("on purpose");
+                    }
+                    log.lock().unwrap().push(key.to_string());
+                    Outcome::Settled
                 }
-                if &*key == "breaks" && count.fetch_add(1, Ordering::SeqCst) == 0 {
-                    panic!("on purpose");
-                }
-                log.lock().unwrap().push(key.to_string());
-                Outcome::Settled
-            }
-        }));
+            },
+        ));
         for name in ["slow", "breaks", "quick"] {
             ask.ask(name);
         }

@@ -51,7 +51,7 @@ fn closed(
     let mut closed = attempt.clone();
     attempts::record_process(&mut closed, ending);
     closed.completion_time = Some(Time(ending.finished.map_or(now, whole_seconds)));
-    let reason = problem.map_or(Progress::Succeeded.name(), |problem| problem.reason.name());
+    let reason = problem.map_or_else(|| Progress::Succeeded.name(), |problem| problem.reason.name());
     closed.reason = Some(reason.to_owned());
     closed.message = problem.map(|problem| cut(&problem.message));
     closed.disrupted = ending.disrupted.then_some(true);

@@ -24,14 +24,23 @@ pub(super) enum Gate<'w> {
     Open(&'w Ready),
     /// It will never do.
     Closed(Problem),
-    /// This is to be done, or waited for, first; the status says so.
-    Wait(Action, Option<SignedDuration>),
+    /// These environments are to be installed, or something is to be waited for, first; the status says so.
+    Wait(Vec<EnvironmentSeen>, Option<SignedDuration>),
+}
+
+/// What a closed gate leaves to be done: these environments are to be installed, if any.
+pub(super) fn install(missing: Vec<EnvironmentSeen>) -> Action {
+    if missing.is_empty() {
+        Action::None
+    } else {
+        Action::Install(missing)
+    }
 }
 
 /// A job that has no open attempt.
 pub(super) fn job(mut draft: Draft<'_>, world: &World) -> Next {
     match gate(&mut draft, world) {
-        Gate::Wait(action, again) => draft.decide(action, again),
+        Gate::Wait(missing, again) => draft.decide(install(missing), again),
         Gate::Closed(problem) => {
             draft.fail(&problem);
             let again = time_to_live(&draft, world);
@@ -69,14 +78,14 @@ pub(super) fn gate<'w>(draft: &mut Draft<'_>, world: &'w World) -> Gate<'w> {
             };
             draft.blame(ACCEPTED, truth, problem);
             draft.blame(SUCCEEDED, Truth::Unknown, problem);
-            return Gate::Wait(Action::None, Some(LOOK_AGAIN));
+            return Gate::Wait(Vec::new(), Some(LOOK_AGAIN));
         }
         Planned::Ready(ready) => ready,
     };
     accept(draft, ready);
     if draft.job.spec.suspended {
         draft.blame(SUCCEEDED, Truth::Unknown, &suspended());
-        return Gate::Wait(Action::None, None);
+        return Gate::Wait(Vec::new(), None);
     }
     environments(draft, ready)
 }
@@ -129,12 +138,7 @@ fn environments<'w>(draft: &mut Draft<'_>, ready: &'w Ready) -> Gate<'w> {
     };
     draft.blame(ENVIRONMENT_READY, Truth::False, &problem);
     draft.blame(SUCCEEDED, Truth::Unknown, &problem);
-    let action = if missing.is_empty() {
-        Action::None
-    } else {
-        Action::Install(missing)
-    };
-    Gate::Wait(action, Some(LOOK_AGAIN))
+    Gate::Wait(missing, Some(LOOK_AGAIN))
 }
 
 fn environment_status(seen: &EnvironmentSeen) -> EnvironmentStatus {
@@ -203,22 +207,25 @@ fn begin_in_time(mut draft: Draft<'_>) -> Next {
     begin(draft, attempt)
 }
 
-/// Has the directories and the Pod of an attempt made, which may both be there already.
-pub(super) fn begin(mut draft: Draft<'_>, attempt: AttemptStatus) -> Next {
+/// Has the directories and the Pod of an attempt made.
+fn begin(mut draft: Draft<'_>, attempt: AttemptStatus) -> Next {
+    let message = format!("Pod '{}' is being made", attempt.pod_name);
+    draft.say(POD_SCHEDULED, Truth::Unknown, Progress::Pending, &message);
+    let message = format!("attempt {} begins in Pod '{}'", attempt.number, attempt.pod_name);
+    draft.say(SUCCEEDED, Truth::Unknown, Progress::Starting, &message);
     draft.put(attempt.clone());
-    // A Pod that is refused again and again says so all the time, not every other time.
-    if !is_refused(&draft) {
-        let message = format!("Pod '{}' is being made", attempt.pod_name);
-        draft.say(POD_SCHEDULED, Truth::Unknown, Progress::Pending, &message);
-        let message = format!("attempt {} begins in Pod '{}'", attempt.number, attempt.pod_name);
-        draft.say(SUCCEEDED, Truth::Unknown, Progress::Starting, &message);
-    }
     draft.decide(Action::Begin(attempt), None)
 }
 
-/// Whether the Pod of the open attempt was refused the last time.
-fn is_refused(draft: &Draft<'_>) -> bool {
+/// The same for an attempt that was begun before: its directories may be there already.
+pub(super) fn begin_again(mut draft: Draft<'_>, attempt: AttemptStatus) -> Next {
+    // A Pod that is refused again and again says so all the time, not every other time.
     let reason = |kind| conditions::find(&draft.status, kind).map(|condition| condition.reason.as_str());
     let scheduled = reason(POD_SCHEDULED);
-    scheduled == reason(SUCCEEDED) && scheduled.and_then(Reason::from_name).is_some()
+    let was_refused = scheduled == reason(SUCCEEDED) && scheduled.and_then(Reason::from_name).is_some();
+    if !was_refused {
+        return begin(draft, attempt);
+    }
+    draft.put(attempt.clone());
+    draft.decide(Action::Begin(attempt), None)
 }

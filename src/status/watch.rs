@@ -4,12 +4,12 @@ use jiff::SignedDuration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
 use super::attempts::{record_process, whole_seconds};
-use super::conditions::Truth;
+use super::conditions::{self, Truth};
 use super::draft::{Draft, cut, later, until};
 use super::gates::{self, Gate, suspended};
 use super::retry::is_never_repeated;
 use super::types::{Action, Ending, Next, Observation, PodSeen, Problem, Stage, World};
-use crate::api::status::{AttemptStatus, POD_SCHEDULED, SUCCEEDED};
+use crate::api::status::{ACCEPTED, AttemptStatus, ENVIRONMENT_READY, POD_SCHEDULED, SUCCEEDED};
 use crate::reason::{Progress, Reason};
 
 /// `startDeadlineSeconds` of a job that says nothing.
@@ -42,31 +42,24 @@ fn gone(draft: Draft<'_>, attempt: AttemptStatus) -> Next {
     finish(draft, attempt, not_run(problem, true))
 }
 
-/// Its Pod was not made yet, as far as can be seen.
-fn unseen(mut draft: Draft<'_>, attempt: AttemptStatus, world: &World) -> Next {
-    if let Some(problem) = stopping(&attempt) {
-        let is_suspended = problem.reason == Reason::Suspended;
-        return finish(draft, attempt, not_run(problem, is_suspended));
-    }
-    if draft.job.spec.suspended {
-        return stop(draft, attempt, &suspended());
-    }
+/// Its Pod was not made yet.
+fn unseen(mut draft: Draft<'_>, mut attempt: AttemptStatus, world: &World) -> Next {
     match gates::gate(&mut draft, world) {
-        Gate::Open(_) => gates::begin(draft, attempt),
-        Gate::Wait(action, again) => draft.decide(action, again),
+        Gate::Open(_) => {
+            attempt.startable_time = attempt.startable_time.or(Some(Time(draft.now)));
+            gates::begin_again(draft, attempt)
+        }
+        Gate::Wait(missing, again) => {
+            attempt.startable_time = None;
+            draft.put(attempt);
+            draft.decide(gates::install(missing), again)
+        }
         Gate::Closed(problem) => finish(draft, attempt, not_run(problem, false)),
     }
 }
 
 /// The API server does not take its Pod.
 fn refused(mut draft: Draft<'_>, attempt: AttemptStatus, problem: &Problem) -> Next {
-    if let Some(problem) = stopping(&attempt) {
-        let is_suspended = problem.reason == Reason::Suspended;
-        return finish(draft, attempt, not_run(problem, is_suspended));
-    }
-    if draft.job.spec.suspended {
-        return stop(draft, attempt, &suspended());
-    }
     if is_never_repeated(problem.reason) {
         return finish(draft, attempt, not_run(problem.clone(), false));
     }
@@ -89,6 +82,7 @@ fn present(mut draft: Draft<'_>, mut attempt: AttemptStatus, seen: &Observation)
     if seen.node.is_some() {
         attempt.node_name.clone_from(&seen.node);
     }
+    passed(&mut draft, &attempt);
     scheduled(&mut draft, &attempt, &seen.stage);
     match &seen.stage {
         Stage::Ended(ending) => return finish(draft, attempt, ending.clone()),
@@ -163,6 +157,20 @@ fn running(mut draft: Draft<'_>, mut attempt: AttemptStatus, since: Option<jiff:
     draft.say(SUCCEEDED, Truth::Unknown, Progress::Running, &message);
     draft.put(attempt);
     draft.wait(None)
+}
+
+/// What a Pod proves by being there, should something have been missing when it was looked for again.
+fn passed(draft: &mut Draft<'_>, attempt: &AttemptStatus) {
+    for (kind, progress) in [
+        (ACCEPTED, Progress::Accepted),
+        (ENVIRONMENT_READY, Progress::Installed),
+    ] {
+        let holds = conditions::find(&draft.status, kind).is_some_and(|one| one.status == "True");
+        if !holds {
+            let message = format!("attempt {} has its Pod", attempt.number);
+            draft.say(kind, Truth::True, progress, &message);
+        }
+    }
 }
 
 /// The condition about its node.

@@ -7,7 +7,8 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 /// The level of the program's own lines, and silence where a library logs what it returns as well: an error is told
 /// once, by whoever handles it.
-const LEVELS: &str = "info,kube_client=warn,kube_client::client=off,kube_runtime=off,hyper_util=warn,tower=warn";
+const LEVELS: &str =
+    "info,kube_client=warn,kube_client::client=off,kube_runtime=off,hyper_util=warn,tower=warn";
 /// Variable with other levels, in the form of `tracing`: `debug`, `info,offhost::controller=debug`.
 pub const LEVEL_VARIABLE: &str = "OFFHOST_LOG";
 
@@ -40,6 +41,7 @@ pub fn init(format: LogFormat) {
         .unwrap_or_else(|| EnvFilter::new(LEVELS));
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     let started = match format {
         LogFormat::Json => lines

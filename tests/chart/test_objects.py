@@ -116,6 +116,8 @@ class People(unittest.TestCase):
         (rule,) = [rule for rule in role["rules"] if "services/proxy" in rule["resources"]]
         for name in rule["resourceNames"]:
             self.assertIn("offhost-upload", name.split(":"))
+        # What the API server makes of PUT.
+        self.assertEqual(rule["verbs"], ["update"])
         self.assertIn("offhost-upload", chart.default().names("Service"))
 
     def test_people_are_bound_as_the_values_say(self):
@@ -168,7 +170,8 @@ class Configuration(unittest.TestCase):
     def test_what_is_left_empty_is_left_to_the_program(self):
         keys = [line.split(" ")[0] for line in chart.section(chart.default().config(), "Kubernetes")]
         self.assertEqual(keys, [
-            "DataDirPVCName", "ExecImage", "ImageVolumes", "Namespace", "NodeLostSeconds", "ServiceAccount", "UserNamespaces",
+            "DataDirPVCName", "ExecImage", "HomeSizeLimit", "ImageVolumes", "Namespace", "NodeLostSeconds",
+            "ServiceAccount", "TTLSecondsAfterFinished", "TmpSizeLimit", "UserNamespaces",
         ])
 
     # Proves: CN1 (P)

@@ -28,6 +28,7 @@ class Contradictions(unittest.TestCase):
             ("kubernetes", "tmpsizelimit", "set content.tmpSizeLimit"),
             ("ExecutionEnvironments", "ConfigFilePath", "into runtimes"),
             ("Launcher", "ClusterDefinition", "into runtimes"),
+            ("Launcher", "DataDirPVCName", "set dataClaim.existing"),
             ("Applications", "RunAs", "set runAs"),
         ]:
             with self.subTest(setting=f"{section}.{key}"):
@@ -68,6 +69,8 @@ class Contradictions(unittest.TestCase):
         self.refused({"groups": [group, {**group, "name": "other"}]}, "or the gid 2000 twice")
         self.refused({"groups": [{**group, "members": ["nobodyelse"]}]}, "the member 'nobodyelse', which is no account")
         self.refused({"accounts": [account], "groups": [{"name": "payroll", "gid": 7}]}, "the group 'payroll' has another")
+        high = {"accounts": [{**account, "gid": 70000}], "content": {"userNamespaces": True}}
+        self.refused(high, "'payroll' has an id above 65535")
         shared = {"config": {"Applications": {"SharedRunAsUnixGroup": "analysts"}}}
         self.refused(shared, "'analysts', which is no group; add it to groups")
 
@@ -84,6 +87,11 @@ class Contradictions(unittest.TestCase):
             self.refused({"controller": {"extraEnv": [{"name": name, "value": "x"}]}}, f"controller.extraEnv sets {name}")
         twice = [{"name": "A", "value": "1"}, {"name": "A", "value": "2"}]
         self.refused({"controller": {"extraEnv": twice}}, "controller.extraEnv sets A, which is there already")
+
+    def test_labels_that_find_pods_stay_as_they_are(self):
+        labels = {"podLabels": {"app.kubernetes.io/name": "mine"}}
+        self.refused({"controller": labels}, "controller.podLabels sets app.kubernetes.io/name")
+        self.refused({"nameOverride": "offhost-content"}, "by which network policies find content")
 
     def test_tolerations_are_those_the_settings_can_hold(self):
         base = {"key": "a", "effect": "NoSchedule"}

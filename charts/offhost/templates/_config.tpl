@@ -67,11 +67,11 @@
   "TmpSizeLimit" $content.tmpSizeLimit
   "HomeSizeLimit" $content.homeSizeLimit
   "NodeLostSeconds" (int64 $content.nodeLostSeconds)
-  "TTLSecondsAfterFinished" $content.ttlSecondsAfterFinished
+  "TTLSecondsAfterFinished" (int64 $content.ttlSecondsAfterFinished)
 -}}
 {{- $given := dict -}}
 {{- range $key, $value := $all -}}
-{{- if not (or (kindIs "invalid" $value) (eq (toString $value) "") (eq (toString $value) "[]")) -}}
+{{- if not (has (toString $value) (list "" "[]")) -}}
 {{- $_ := set $given $key $value -}}
 {{- end -}}
 {{- end -}}

@@ -7,6 +7,7 @@
 {{- include "offhost.validate.people" . -}}
 {{- include "offhost.validate.env" . -}}
 {{- include "offhost.validate.tolerations" . -}}
+{{- include "offhost.validate.labels" . -}}
 {{- if and .Values.crds.install (not (.Files.Glob "files/crds/*.yaml")) -}}
 {{- fail "the chart has no definitions in files/crds, so it is not whole; take a released chart, or write them with `offhost crd --directory charts/offhost/files/crds`" -}}
 {{- end -}}
@@ -72,6 +73,8 @@
   "Kubernetes.NodeLostSeconds" "set content.nodeLostSeconds"
   "Kubernetes.TTLSecondsAfterFinished" "set content.ttlSecondsAfterFinished"
   "ExecutionEnvironments.ConfigFilePath" "put what the file says into runtimes"
+  "Launcher.KubernetesNamespace" "install the release in the namespace it is to serve"
+  "Launcher.DataDirPVCName" "set dataClaim.existing"
   "Launcher.ClusterDefinition" "put what the file says into runtimes"
   "Applications.RunAs" "set runAs"
 -}}
@@ -121,6 +124,13 @@
 {{- $_ := set $gids (toString (int64 .gid)) "" -}}
 {{- end -}}
 {{- end -}}
+{{- if .Values.content.userNamespaces -}}
+{{- range concat (list .Values.runAs) .Values.accounts .Values.groups -}}
+{{- if or (gt (int64 (default 0 .uid)) 65535) (gt (int64 .gid) 65535) -}}
+{{- fail (printf "'%s' has an id above 65535, which a Pod with content.userNamespaces does not have; give it a lower one, or set content.userNamespaces=false" .name) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
 {{- $shared := get (include "offhost.config.flat" . | fromJson) "applications.sharedrunasunixgroup" -}}
 {{- if and $shared (not (hasKey $groups $shared)) -}}
 {{- fail (printf "config sets Applications.SharedRunAsUnixGroup to '%s', which is no group; add it to groups" $shared) -}}
@@ -139,6 +149,18 @@
 {{- end -}}
 {{- end -}}
 
+{{- define "offhost.validate.labels" -}}
+{{- $own := include "offhost.labels" . | fromYaml -}}
+{{- range $key, $value := .Values.controller.podLabels -}}
+{{- if hasKey $own $key -}}
+{{- fail (printf "controller.podLabels sets %s, by which the release finds its own Pods; remove it" $key) -}}
+{{- end -}}
+{{- end -}}
+{{- if eq (include "offhost.name" .) "offhost-content" -}}
+{{- fail "nameOverride is offhost-content, by which network policies find content; use another name" -}}
+{{- end -}}
+{{- end -}}
+
 {{- define "offhost.validate.env" -}}
 {{- $names := dict "POD_NAME" "" "POD_NAMESPACE" "" -}}
 {{- range .Values.controller.extraEnv -}}
@@ -146,7 +168,7 @@
 {{- fail (printf "controller.extraEnv sets %s, which is there already; remove it" .name) -}}
 {{- end -}}
 {{- $_ := set $names .name "" -}}
-{{- if or (regexMatch "^OFFHOST_(KUBERNETES|EXECUTIONENVIRONMENTS)_" .name) (has .name (list "OFFHOST_SERVER_DATADIR" "OFFHOST_APPLICATIONS_RUNAS" "OFFHOST_LAUNCHER_CLUSTERDEFINITION")) -}}
+{{- if or (regexMatch "^OFFHOST_(KUBERNETES|EXECUTIONENVIRONMENTS|LAUNCHER)_" .name) (has .name (list "OFFHOST_SERVER_DATADIR" "OFFHOST_APPLICATIONS_RUNAS")) -}}
 {{- fail (printf "controller.extraEnv sets %s, and the chart needs to know that setting; use the chart's values or config instead" .name) -}}
 {{- end -}}
 {{- end -}}

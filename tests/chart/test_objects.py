@@ -296,13 +296,13 @@ class Running(unittest.TestCase):
         strategy = chart.objects({"controller": {"strategy": "Recreate"}}).one("Deployment", "offhost")["spec"]["strategy"]
         self.assertEqual(strategy, {"type": "Recreate"})
 
-    def test_tests_of_the_release_are_hooks_that_leave_nothing(self):
+    def test_hooks_of_the_test_are_pods_that_are_there_when_logs_are_asked_for(self):
         hooks = [item for item in chart.default() if "helm.sh/hook" in item["metadata"].get("annotations", {})]
-        self.assertEqual([item["kind"] for item in hooks], ["ServiceAccount", "Role", "RoleBinding", "Pod", "Pod"])
+        self.assertEqual([item["kind"] for item in hooks], ["Pod", "Pod"])
         for item in hooks:
             self.assertEqual(item["metadata"]["annotations"]["helm.sh/hook"], "test")
-            policy = item["metadata"]["annotations"]["helm.sh/hook-delete-policy"]
-            self.assertEqual(policy, "before-hook-creation,hook-succeeded")
+            self.assertEqual(item["metadata"]["annotations"]["helm.sh/hook-delete-policy"], "before-hook-creation")
+            self.assertEqual(item["spec"]["restartPolicy"], "Never")
 
     def test_the_data_outlives_the_release_unless_told_otherwise(self):
         claim = chart.default().one("PersistentVolumeClaim", "offhost-data")

@@ -17,8 +17,9 @@ pub fn next(job: &ContentJob, world: &World, now: Timestamp) -> Next {
         return expire(draft, world);
     }
     if let Some(seen) = &world.bundle {
-        draft.status.content = Some(seen.content.clone());
-        draft.status.bundle = Some(seen.bundle.clone());
+        // What it works on does not change under a job.
+        draft.status.content.get_or_insert_with(|| seen.content.clone());
+        draft.status.bundle.get_or_insert_with(|| seen.bundle.clone());
     }
     match open_attempt(&draft.status).cloned() {
         Some(attempt) => watch::attempt(draft, attempt, world),

@@ -95,7 +95,10 @@ pub struct PodContext {
     pub runtime: Option<String>,
     /// After how long the process is ended.
     pub timeout_seconds: Option<i64>,
-    /// Now: a node that does not say that a deleted Pod has ended is taken for lost some time after it should have.
+    /// `Kubernetes.NodeLostSeconds`: how long after the time of grace of a deleted Pod its node is taken for lost that does
+    /// not say that it has ended. A kubelet that is alive says so within a second or two.
+    pub node_lost_seconds: i64,
+    /// Now.
     pub now: Timestamp,
 }
 

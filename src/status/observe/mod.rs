@@ -20,10 +20,6 @@ use self::look::Look;
 use super::draft::later;
 use super::types::{Observation, PodContext, Stage};
 
-/// How long a node may take to say that a deleted Pod has ended, after the Pod's own time of grace, in seconds. A kubelet
-/// that is alive says so within one or two.
-const SILENCE_SECONDS: i64 = 15;
-
 /// Looks at a Pod and the events about it, which may come in any order and be about other objects too.
 #[must_use]
 pub fn observe(pod: &Pod, events: &[Event], context: &PodContext) -> Observation {
@@ -45,7 +41,7 @@ fn stage(look: &Look<'_>) -> Stage {
         return Stage::Ended(ending);
     }
     if let Some(deleted) = look.deleted() {
-        let until = later(deleted, SILENCE_SECONDS);
+        let until = later(deleted, look.context.node_lost_seconds);
         return if look.node().is_none() {
             Stage::Ended(ending::deleted(look))
         } else if look.context.now >= until {

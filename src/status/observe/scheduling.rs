@@ -8,9 +8,6 @@ use crate::status::types::Problem;
 /// Whether a scheduling gate holds it.
 pub(super) fn is_gated(look: &Look<'_>) -> bool {
     !gates(look).is_empty()
-        || look
-            .condition("PodScheduled")
-            .is_some_and(|condition| condition.reason.as_deref() == Some("SchedulingGated"))
 }
 
 fn gates<'a>(look: &Look<'a>) -> Vec<&'a str> {
@@ -48,7 +45,8 @@ fn without_afterthoughts(said: &str) -> &str {
 fn refusal<'a>(look: &Look<'a>) -> Option<&'a str> {
     let condition = look
         .condition("PodScheduled")
-        .filter(|condition| condition.status == "False");
+        // The condition of a gate that was taken off stays until the scheduler has looked.
+        .filter(|one| one.status == "False" && one.reason.as_deref() != Some("SchedulingGated"));
     let message = condition.and_then(|condition| condition.message.as_deref());
     let event = || {
         let events = look.events(&["FailedScheduling"]);

@@ -42,9 +42,11 @@ fn config(look: &Look<'_>, container: &Container, said: &str) -> Problem {
         return problem;
     }
     if has_any(said, &["subPath", "SubPath"]) {
-        let claim = look.claim().unwrap_or_default();
+        let place = look
+            .claim()
+            .map_or_else(String::new, |claim| format!(" on claim '{claim}'"));
         let message = format!(
-            "a directory of the job on claim '{claim}' can not be mounted on {}: {}; check that the controller and \
+            "a directory of the job{place} can not be mounted on {}: {}; check that the controller and \
              content Pods mount the same directory (Kubernetes.DataDirPVCName, Kubernetes.DataDirPVCSubPath)",
             look.the_node(),
             condensed(said)

@@ -6,6 +6,7 @@
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Event, Pod};
 use offhost::status::{Ending, Observation, PodContext, Problem, Stage, observe};
+use proptest::prelude::*;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -14,7 +15,7 @@ use crate::repository::text;
 const UID: &str = "7f0c5f0e-6c1e-4a55-9d5b-0d2b6f3c9a11";
 
 /// One case of a file.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Case {
     name: String,
@@ -36,9 +37,13 @@ struct Case {
     expect: Value,
 }
 
-/// Reads the cases of a file and compares each.
+fn read(file: &str) -> Vec<Case> {
+    serde_json::from_str(&text(&format!("tests/it/status/pods/{file}"))).unwrap()
+}
+
+/// Compares each case of a file.
 fn check(file: &str) {
-    let cases: Vec<Case> = serde_json::from_str(&text(&format!("tests/it/status/pods/{file}"))).unwrap();
+    let cases = read(file);
     let mut wrong = Vec::new();
     for case in &cases {
         let seen = shown(&look(case));
@@ -61,6 +66,7 @@ fn look(case: &Case) -> Observation {
         job: "sales".to_owned(),
         runtime: Some(case.runtime.clone().unwrap_or_else(|| "R 4.4".to_owned())),
         timeout_seconds: Some(1800),
+        node_lost_seconds: 15,
         now: start + jiff::SignedDuration::from_mins(case.minute),
     };
     observe(&pod, &events, &context)
@@ -69,11 +75,13 @@ fn look(case: &Case) -> Observation {
 fn pod(case: &Case) -> Value {
     let mut pod: Value = serde_json::from_str(&text("tests/it/status/pods/base.json")).unwrap();
     merge(&mut pod, &case.pod);
-    if !case.container.is_null() {
-        pod["status"]["containerStatuses"][0]["state"] = case.container.clone();
+    if let (false, Some(state)) = (
+        case.container.is_null(),
+        pod.pointer_mut("/status/containerStatuses/0/state"),
+    ) {
+        *state = case.container.clone();
     }
-    if !case.condition.is_null() {
-        let conditions = pod["status"]["conditions"].as_array_mut().unwrap();
+    if let (false, Some(conditions)) = (case.condition.is_null(), conditions(&mut pod)) {
         conditions.retain(|one| one["type"] != case.condition["type"]);
         conditions.push(case.condition.clone());
     }
@@ -87,6 +95,10 @@ fn pod(case: &Case) -> Value {
         pod["status"]["initContainerStatuses"] = json!(states);
     }
     pod
+}
+
+fn conditions(pod: &mut Value) -> Option<&mut Vec<Value>> {
+    pod.pointer_mut("/status/conditions")?.as_array_mut()
 }
 
 fn event(at: i64, patch: &Value) -> Event {
@@ -238,6 +250,54 @@ fn words_of_the_content_are_never_part_of_a_sentence() {
             };
             let seen = shown(&look(&case)).to_string();
             assert!(!seen.contains("hunter2"), "{seen}");
+        }
+    }
+}
+
+/// The parts of all cases, to be put together anew.
+fn everything() -> Vec<Case> {
+    let files = ["images", "scheduling", "starting", "endings", "disruptions"];
+    files
+        .iter()
+        .flat_map(|file| read(&format!("{file}.json")))
+        .collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Proves: OH1 (P)
+    #[test]
+    fn whatever_a_pod_says_there_is_one_sentence_that_fits(
+        picks in proptest::collection::vec((0_usize..1000, 0_usize..5), 1..8),
+        minute in 0_i64..5,
+    ) {
+        let cases = everything();
+        let mut mixed = Case { minute, ..cases[picks[0].0 % cases.len()].clone() };
+        for (pick, part) in picks {
+            let other = cases[pick % cases.len()].clone();
+            match part {
+                0 => merge(&mut mixed.pod, &other.pod),
+                1 => mixed.container = other.container,
+                2 => mixed.init = other.init,
+                3 => mixed.condition = other.condition,
+                _ => mixed.events = other.events,
+            }
+        }
+        let seen = look(&mixed);
+        let said = match &seen.stage {
+            Stage::Unscheduled { problem, .. } | Stage::Starting { problem, .. } => problem.clone(),
+            Stage::Leaving { problem, .. } => Some(problem.clone()),
+            Stage::Ended(ending) => ending.problem.clone(),
+            Stage::Running { .. } => None,
+        };
+        if let Some(Problem { message, .. }) = said {
+            prop_assert!((10..1000).contains(&message.chars().count()), "{message}");
+            prop_assert!(!message.contains('\n') && !message.contains("''"), "{message}");
+        }
+        // A process that is told to end has not succeeded, whatever it says itself.
+        if let Stage::Ended(Ending { problem: None, exit_code, disrupted, .. }) = &seen.stage {
+            prop_assert_eq!((*exit_code, *disrupted), (Some(0), false));
         }
     }
 }

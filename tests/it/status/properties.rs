@@ -143,7 +143,7 @@ impl Trial {
                     Finished::Done(None)
                 };
             }
-            _ => self.to_pod(happening),
+            _ => self.befall_pod(happening),
         }
         Ok(())
     }
@@ -154,7 +154,7 @@ impl Trial {
     }
 
     /// What happens to the Pod, if there is one that has not ended: an end is not taken back.
-    fn to_pod(&mut self, happening: Happening) {
+    fn befall_pod(&mut self, happening: Happening) {
         use Happening as H;
         let Some(open) = self.cluster.open() else {
             return;

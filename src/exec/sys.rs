@@ -278,12 +278,18 @@ pub(crate) fn signal_fd() -> io::Result<OwnedFd> {
 /// The next signal waiting in a [`signal_fd`], if there is one.
 #[must_use]
 pub(crate) fn next_signal(fd: &OwnedFd) -> Option<i32> {
+    next_signal_from(fd).map(|(signal, _)| signal)
+}
+
+/// The same, with the process that sent it: 0 for one that has no number here, and for the kernel.
+#[must_use]
+pub(crate) fn next_signal_from(fd: &OwnedFd) -> Option<(i32, u32)> {
     // SAFETY: all-zero is a valid signalfd_siginfo.
     let mut info: libc::signalfd_siginfo = unsafe { std::mem::zeroed() };
     let size = size_of_val(&info);
     // SAFETY: the buffer is writable and has the size given.
     let read = unsafe { libc::read(fd.as_raw_fd(), (&raw mut info).cast(), size) };
-    (usize::try_from(read) == Ok(size)).then(|| i32::try_from(info.ssi_signo).unwrap_or(0))
+    (usize::try_from(read) == Ok(size)).then(|| (i32::try_from(info.ssi_signo).unwrap_or(0), info.ssi_pid))
 }
 
 /// Blocks these signals in this thread and all it starts, so that they are taken with [`wait_for`].

@@ -6,6 +6,7 @@ mod bundles;
 mod cli;
 mod conformance;
 mod data;
+mod exec_pod;
 mod faults;
 mod gcfg_oracle;
 mod job_reference;

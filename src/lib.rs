@@ -27,6 +27,7 @@ pub mod identity;
 pub mod local;
 pub mod names;
 pub mod plan;
+pub mod pod;
 pub mod reason;
 pub mod runtimes;
 pub mod sandbox;

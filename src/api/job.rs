@@ -293,7 +293,8 @@ pub struct Resources {
     /// What is set aside for the process (Pod mode).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub requests: BTreeMap<String, String>,
-    /// What the process may not exceed: `cpu`, `memory`, `pids`, `ephemeral-storage`.
+    /// What the process may not exceed: `cpu`, `memory`, `pids`, `ephemeral-storage`, and in Pod mode devices such as
+    /// `nvidia.com/gpu`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub limits: BTreeMap<String, String>,
 }

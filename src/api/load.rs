@@ -253,11 +253,13 @@ fn check_resources(job: &JobFile) -> Result<(), Fault> {
     const KNOWN: [&str; 4] = ["cpu", "memory", "pids", "ephemeral-storage"];
     let resources = &job.spec.resources;
     for (list, names) in [("limits", &resources.limits), ("requests", &resources.requests)] {
-        if let Some(name) = names.keys().find(|name| !KNOWN.contains(&name.as_str())) {
+        // Devices are `domain/name`; which can be had, the plan says.
+        let unknown = |name: &&String| !KNOWN.contains(&name.as_str()) && !name.contains('/');
+        if let Some(name) = names.keys().find(unknown) {
             return Err((
                 format!("spec.resources.{list}"),
                 format!(
-                    "has '{name}'; known are {}{}",
+                    "has '{name}'; known are {}, and devices such as nvidia.com/gpu{}",
                     KNOWN.join(", "),
                     suggestion(name, KNOWN)
                 ),

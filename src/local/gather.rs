@@ -33,6 +33,11 @@ pub fn task(mode: Mode, ids: Ids, spec: ContentJobSpec, facts: BundleFacts, data
         // Nothing of the server reaches a Pod (EN3).
         Mode::Pod => BTreeMap::new(),
     };
+    let uv = match mode {
+        Mode::Local => find_uv(),
+        // What this machine has says nothing about an image.
+        Mode::Pod => None,
+    };
     Task {
         mode,
         spec,
@@ -45,7 +50,7 @@ pub fn task(mode: Mode, ids: Ids, spec: ContentJobSpec, facts: BundleFacts, data
         server_env,
         installed: data_dir.map(installed).unwrap_or_default(),
         r_cache: data_dir.map(r_cache).unwrap_or_default(),
-        uv: find_uv(),
+        uv,
     }
 }
 

@@ -57,7 +57,7 @@ impl Finished {
 /// # Errors
 /// It could not be started; an exit code other than 0 is no error here.
 pub fn run(server: &Server, job: &JobDir, plan: &ProcessPlan) -> Result<Finished, LocalError> {
-    let name = file_name(&plan.purpose);
+    let name = plan.purpose.process_name();
     let secrets = secrets::resolve(&plan.env, server.settings.config_dir.as_deref())?;
     let place = Place {
         data_dir: server.data.root().to_owned(),
@@ -85,14 +85,6 @@ pub fn run(server: &Server, job: &JobDir, plan: &ProcessPlan) -> Result<Finished
         limits: (plan.limits.memory_bytes, plan.timeout_seconds),
         full,
     })
-}
-
-fn file_name(purpose: &Purpose) -> &'static str {
-    match purpose {
-        Purpose::Install(key) if key.language == crate::runtimes::LanguageName::R => "install-r",
-        Purpose::Install(_) => "install-python",
-        Purpose::Task(_) => "task",
-    }
 }
 
 /// Writes the process's input files for its account alone to read: parameters may be nobody else's business. They are

@@ -2,6 +2,8 @@
 //!
 //! One decision a file; [`plan`] asks them in order.
 
+mod asked;
+mod cluster;
 mod command;
 mod digest;
 mod env;
@@ -22,12 +24,14 @@ mod process;
 mod python_key;
 mod quantity;
 mod r_cache;
+mod resources;
 mod supervisor;
 mod types;
 mod work;
 
 pub use error::*;
 pub use quantity::*;
+pub use resources::PodResources;
 pub use types::*;
 
 use crate::identity::Accounts;
@@ -50,6 +54,9 @@ pub fn plan(
     let needs = needs::of(task, settings, &work);
     let choice = runtimes::select(&needs, runtimes)?;
     let accounts = identity::decide(task, settings, accounts)?;
+    if task.mode == Mode::Pod {
+        cluster::check(settings, &choice, [&accounts.default, &accounts.content])?;
+    }
     let environments = install::environments(task, settings, &choice)?;
     let scope = process::Scope {
         task,

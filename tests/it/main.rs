@@ -15,6 +15,7 @@ mod plan_fixture;
 mod plan_golden;
 mod plan_properties;
 mod plan_rules;
+mod pods;
 mod renders;
 mod repository;
 mod sandbox;

@@ -20,4 +20,5 @@ mod renders;
 mod repository;
 mod sandbox;
 mod settings_docs;
+mod status;
 mod support;

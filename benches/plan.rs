@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 
 use offhost::api::job::ContentJobSpec;
 use offhost::content::{BundleFacts, RLock, RPackage, RRequirements};
+use offhost::gather::{self, Ids};
 use offhost::identity::{Account, Accounts};
 use offhost::local::deploy;
-use offhost::local::gather::{self, Ids};
 use offhost::plan::{self, Mode, Task};
 use offhost::runtimes::{Installation, LanguageName, Runtime, Runtimes};
 use offhost::sandbox::{self, Place, SandboxMode};

@@ -1,7 +1,9 @@
 //! One closed list of the reasons a job can fail for: exit code, name and hint of each.
 
+use serde::{Deserialize, Serialize};
+
 /// Why a job has not succeeded: yet, or for good.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Reason {
     /// What the user wrote is wrong: settings, job file, manifest, command line.
     InvalidInput,

@@ -41,6 +41,18 @@ pub enum Command {
     Settings(OutputArgs),
     /// Check whether this machine is ready, and say what to do
     Doctor(OutputArgs),
+    /// Make Pods of the jobs in a namespace of a cluster, and tell what becomes of them
+    #[command(
+        after_help = "Runs until it is told to end. Of several with one namespace one works; the others stand by."
+    )]
+    Controller(super::controller::ControllerArgs),
+    /// Print the definition of the custom resource ContentJob
+    #[command(after_help = "Apply it with: offhost crd | kubectl apply --server-side -f -")]
+    Crd {
+        /// Directory to write the definition to, a file of its own
+        #[arg(long, value_name = "DIR")]
+        directory: Option<PathBuf>,
+    },
     /// Print a completion script for a shell
     Completions {
         /// Shell to print for

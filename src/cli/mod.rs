@@ -3,6 +3,8 @@
 mod args;
 mod content;
 mod content_jobs;
+mod controller;
+mod crd;
 mod doctor;
 mod failure;
 mod path;
@@ -47,6 +49,8 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Runtimes(args) => runtimes::run(config, args.command),
         Command::Settings(args) => settings::run(config, args.output),
         Command::Doctor(args) => doctor::run(config, args.output),
+        Command::Controller(args) => controller::run(config, args),
+        Command::Crd { directory } => crd::run(directory.as_deref()),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "offhost", &mut std::io::stdout());
             Ok(0)

@@ -131,6 +131,19 @@ pub fn unpack(archive: &Path, into: &Path, limits: Limits) -> Result<Unpacked, A
         archive: archive.to_owned(),
         source,
     })?;
+    unpack_opened(file, archive, into, limits)
+}
+
+/// As [`unpack`], with the archive opened before; `archive` is what a failure names.
+///
+/// # Errors
+/// As for [`unpack`].
+pub fn unpack_opened(
+    file: File,
+    archive: &Path,
+    into: &Path,
+    limits: Limits,
+) -> Result<Unpacked, ArchiveError> {
     let destination_error = |source| ArchiveError::Destination {
         directory: into.to_owned(),
         source,

@@ -39,6 +39,13 @@ impl DirFiles {
         })
     }
 
+    /// A directory that was opened before; `path` is what a failure names.
+    #[must_use]
+    pub fn opened(root: OwnedFd, path: &Path) -> Self {
+        let path = path.to_owned();
+        Self { root, path }
+    }
+
     /// The path it was opened by.
     #[must_use]
     pub fn path(&self) -> &Path {

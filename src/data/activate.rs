@@ -3,12 +3,10 @@
 //! A result is finished when its record `RR.json` lies beside it, and the record is written only after everything
 //! else is on the disk. So a cut at any point leaves either a whole result or one that can not be activated.
 
-use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
-use rustix::fs::{self, AtFlags, FileType};
-use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 use super::dir::{DataDir, Owner, next_number};
@@ -16,7 +14,7 @@ use super::failure::{Context, IoFailure};
 use super::layout::{self, ContentId, Variant};
 use super::lock::{Claim, FileLock};
 use super::result_error::ResultError;
-use super::{fdio, remove, seal, site, sync};
+use super::{fdio, site};
 
 /// What is kept of a finished result, in `RR.json` beside it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,21 +38,6 @@ pub struct ResultRecord {
     /// What was left out of it and why, one sentence each.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
-}
-
-/// What is known of a render that has succeeded.
-#[derive(Clone, Debug)]
-pub struct Finish<'a> {
-    /// The bundle it was made from.
-    pub bundle: u64,
-    /// The job that made it.
-    pub job: &'a str,
-    /// Subdirectory that becomes the root (ST2); none, or `.`, leaves it as it is (ST3).
-    pub site_output_dir: Option<&'a Path>,
-    /// Main file, relative to the finished result.
-    pub index: Option<&'a Path>,
-    /// The time now.
-    pub now: Timestamp,
 }
 
 /// The results of one variant of one content item.
@@ -85,6 +68,11 @@ impl Rendering {
     #[must_use]
     pub fn path(&self) -> &Path {
         self.claim.path()
+    }
+
+    /// Ends the claim on it. One that is finished stays; the next sweep removes one that is not.
+    pub fn release(self) {
+        self.claim.release();
     }
 
     /// Gives the directory to the account that renders into it.
@@ -148,63 +136,23 @@ impl<'a> Renders<'a> {
         }
     }
 
-    /// Makes what was rendered a finished result: moves a site up, takes it from the job's account, writes it to
-    /// the disk, and only then its record. All processes of the job must have ended.
-    ///
-    /// # Errors
-    /// It is not a usable result, or can not be stored; it is removed then.
-    pub fn finish(&self, rendering: Rendering, finish: &Finish<'_>) -> Result<ResultRecord, ResultError> {
-        match self.make_whole(&rendering, finish) {
-            Ok(record) => {
-                rendering.claim.release();
-                Ok(record)
-            }
-            Err(error) => {
-                // The first error is the cause; a sweep removes what this can not.
-                drop(self.discard(rendering));
-                Err(error)
-            }
-        }
-    }
-
-    fn make_whole(&self, rendering: &Rendering, finish: &Finish<'_>) -> Result<ResultRecord, ResultError> {
-        let path = rendering.path();
-        if let Some(output) = site::output_dir(finish.site_output_dir)? {
-            site::promote(path, &output)?;
-        }
-        let sealed = seal::seal(path)?;
-        if let Some(index) = finish.index {
-            check_index(path, index)?;
-        }
-        sync::sync_tree(path)?;
-        let record = ResultRecord {
-            number: rendering.number,
-            bundle: finish.bundle,
-            job: finish.job.to_owned(),
-            finished: finish.now,
-            index: finish.index.map(Path::to_owned),
-            files: sealed.files,
-            bytes: sealed.bytes,
-            notes: sealed.notes,
-        };
-        let path = self.record_path(rendering.number);
-        let json = serde_json::to_vec_pretty(&record).map_err(|source| ResultError::Record {
-            path: path.clone(),
-            source,
-        })?;
-        fdio::write_whole(&path, &json)?;
-        Ok(record)
-    }
-
     /// Removes a result that did not succeed.
     ///
     /// # Errors
     /// Something of it can not be removed.
     pub fn discard(&self, rendering: Rendering) -> Result<(), IoFailure> {
-        remove::remove_tree(&site::staging(rendering.path()))?;
-        remove::remove_tree(rendering.path())?;
-        rendering.claim.release();
-        Ok(())
+        site::discard(rendering.path())?;
+        rendering.claim.remove()
+    }
+
+    /// Takes over a result that another server has begun and not finished; `None` while that one lives.
+    ///
+    /// # Errors
+    /// Its lock can not be made.
+    pub fn adopt(&self, number: u64) -> Result<Option<Rendering>, IoFailure> {
+        self.data.ensure(layout::variant(&self.content, &self.variant))?;
+        let claim = Claim::adopt(&self.path(number))?;
+        Ok(claim.map(|claim| Rendering { number, claim }))
     }
 
     /// Makes a finished result the one that is served: one rename of a link (RD3).
@@ -214,10 +162,33 @@ impl<'a> Renders<'a> {
     pub fn activate(&self, number: u64) -> Result<(), ResultError> {
         let _lock = self.lock()?;
         self.check_finished(number)?;
-        Ok(fdio::replace_link(
-            &self.dir().join(layout::ACTIVE),
-            &number.to_string(),
-        )?)
+        self.point_to(number)
+    }
+
+    /// As [`Self::activate`], unless another result was activated since this one was finished: a job whose server was
+    /// cut off before it could activate does not undo what somebody has chosen since. Says whether it is served.
+    ///
+    /// # Errors
+    /// As for [`Self::activate`].
+    pub fn activate_unless_newer(&self, number: u64) -> Result<bool, ResultError> {
+        let _lock = self.lock()?;
+        self.check_finished(number)?;
+        let active = self.active()?;
+        if active == Some(number) {
+            return Ok(true);
+        }
+        // Both times are the file system's own, so that no two clocks are compared.
+        if active.is_some()
+            && changed(&self.dir().join(layout::ACTIVE))? > changed(&self.record_path(number))?
+        {
+            return Ok(false);
+        }
+        self.point_to(number).map(|()| true)
+    }
+
+    fn point_to(&self, number: u64) -> Result<(), ResultError> {
+        let link = self.dir().join(layout::ACTIVE);
+        Ok(fdio::replace_link(&link, &number.to_string())?)
     }
 
     fn check_finished(&self, number: u64) -> Result<(), ResultError> {
@@ -271,6 +242,12 @@ impl<'a> Renders<'a> {
     }
 }
 
+/// When a file, or a link itself, was written.
+fn changed(path: &Path) -> Result<(i64, i64), IoFailure> {
+    let meta = std::fs::symlink_metadata(path).during("read", path)?;
+    Ok((meta.mtime(), meta.mtime_nsec()))
+}
+
 /// The number that the link `active` in `dir` names.
 pub(super) fn read_active(dir: &Path) -> Result<Option<u64>, IoFailure> {
     let link = dir.join(layout::ACTIVE);
@@ -278,25 +255,5 @@ pub(super) fn read_active(dir: &Path) -> Result<Option<u64>, IoFailure> {
         Ok(target) => Ok(target.to_str().and_then(layout::parse_number)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(IoFailure::new("read link", link, error)),
-    }
-}
-
-/// The main file must be a file of the result itself, not a link that was put in its place.
-fn check_index(result: &Path, index: &Path) -> Result<(), ResultError> {
-    let parent = index.parent().unwrap_or_else(|| Path::new(""));
-    let name = index.file_name().unwrap_or_default();
-    let root = fdio::open_dir_nofollow(result).during("open", result)?;
-    let found = fdio::open_below(root.as_fd(), parent)
-        .and_then(|dir| fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW));
-    let index = index.to_owned();
-    match found.map(|stat| FileType::from_raw_mode(stat.st_mode)) {
-        Ok(FileType::RegularFile) => Ok(()),
-        Ok(FileType::Symlink) => Err(ResultError::IndexKind { index, kind: "link" }),
-        Ok(FileType::Directory) => Err(ResultError::IndexKind {
-            index,
-            kind: "directory",
-        }),
-        Ok(_) | Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Err(ResultError::IndexMissing { index }),
-        Err(error) => Err(IoFailure::new("read", result.join(index), error).into()),
     }
 }

@@ -6,7 +6,7 @@ use super::dir;
 use super::failure::IoFailure;
 use super::layout::{self, ContentId};
 use super::lock::FileLock;
-use super::records::StoreError;
+use super::records::{BundleRecord, StoreError, read_json};
 use super::store::Store;
 
 /// A bundle that a process works with. Its directory stays for as long as this lives.
@@ -43,6 +43,21 @@ impl Store<'_> {
         // It may have been removed between the look and the lock.
         self.bundle_record(content, bundle)?;
         Ok(BundleUse { path, lock })
+    }
+
+    /// The newest bundle that a job of a cluster has deployed.
+    ///
+    /// # Errors
+    /// The directory can not be read.
+    pub fn deployed_by(&self, content: &ContentId, job: &str) -> Result<Option<u64>, StoreError> {
+        for bundle in self.bundles(content)?.into_iter().rev() {
+            let record: Option<BundleRecord> =
+                read_json(&self.data.path(layout::bundle_record(content, bundle)))?;
+            if record.is_some_and(|record| record.job.as_deref() == Some(job)) {
+                return Ok(Some(bundle));
+            }
+        }
+        Ok(None)
     }
 
     /// The lock that nobody who uses the bundle holds; `None` where somebody does.

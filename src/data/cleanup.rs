@@ -34,19 +34,23 @@ pub struct Leftover {
     pub what: &'static str,
 }
 
-/// Removes what killed runs have left below `data` and below `temp_dir`'s `connect-workspaces`.
+/// Removes what killed runs have left below `data` and below `temp_dir`'s `connect-workspaces`. Nothing below `data` where
+/// that is a controller's: its Pods live on while it does not, and only it knows which.
 #[must_use]
 pub fn sweep(data: &DataDir, temp_dir: &Path) -> Swept {
-    let mut sweeper = Sweeper {
-        data,
-        swept: Swept::default(),
-    };
-    sweeper.removals();
-    sweeper.contents();
-    sweeper.reports();
-    sweeper.environments();
-    sweeper.jobs();
+    let mut sweeper = Sweeper::new(data);
+    if !data.is_controllers() {
+        sweeper.data();
+    }
     sweeper.workspaces(&temp_dir.join(WORKSPACES));
+    sweeper.swept
+}
+
+/// Removes what killed runs have left below `data`. For a controller that holds the locks of all its attempts.
+#[must_use]
+pub fn sweep_volume(data: &DataDir) -> Swept {
+    let mut sweeper = Sweeper::new(data);
+    sweeper.data();
     sweeper.swept
 }
 
@@ -55,7 +59,22 @@ struct Sweeper<'a> {
     swept: Swept,
 }
 
+impl<'a> Sweeper<'a> {
+    fn new(data: &'a DataDir) -> Self {
+        let swept = Swept::default();
+        Self { data, swept }
+    }
+}
+
 impl Sweeper<'_> {
+    fn data(&mut self) {
+        self.removals();
+        self.contents();
+        self.reports();
+        self.environments();
+        self.jobs();
+    }
+
     fn names(&mut self, dir: &Path) -> Vec<String> {
         fdio::names(dir).unwrap_or_else(|failure| {
             self.swept.failed.push(failure);
@@ -186,8 +205,10 @@ impl Sweeper<'_> {
             if name.starts_with(GONE_PREFIX) {
                 self.remove(&path, "rest of a removed result");
             } else if let Some(rest) = name.strip_prefix(STAGING_PREFIX) {
-                let rest = rest.trim_start_matches("site-");
-                let number = rest.trim_end_matches(".spare").trim_end_matches(".json");
+                let number = rest
+                    .trim_start_matches("site-")
+                    .trim_start_matches("source-")
+                    .trim_end_matches(".json");
                 // What is a result's is guarded by its lock, the rest by that of the variant.
                 let owner = layout::parse_number(number).map_or_else(|| dir.to_owned(), |_| dir.join(number));
                 self.if_dead(&owner, |sweeper| sweeper.remove(&path, "rest of a killed render"));

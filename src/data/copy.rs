@@ -27,6 +27,16 @@ const CHUNK: usize = 128;
 /// See [`CopyError`]; a partial copy is removed.
 pub fn copy_tree(source: &Path, destination: &Path, options: CopyOptions) -> Result<CopyStats, CopyError> {
     let from = fdio::open_dir_nofollow(source).during("open", source)?;
+    copy_opened(from, source, destination, options)
+}
+
+/// As [`copy_tree`], with the source opened before; `source` is what a failure names.
+pub(crate) fn copy_opened(
+    from: OwnedFd,
+    source: &Path,
+    destination: &Path,
+    options: CopyOptions,
+) -> Result<CopyStats, CopyError> {
     let made = match fs::mkdir(destination, Mode::RWXU) {
         Ok(()) => true,
         Err(Errno::EXIST) => false,

@@ -24,6 +24,15 @@ pub struct Owner {
     pub gid: u32,
 }
 
+impl Owner {
+    /// The account that a process's directories are given to; `None` where this server is not root: then they are its
+    /// own, as the process is.
+    #[must_use]
+    pub fn of_process(uid: u32, gid: u32) -> Option<Self> {
+        rustix::process::geteuid().is_root().then_some(Self { uid, gid })
+    }
+}
+
 /// Why a data directory can not be used (FS6).
 #[derive(Debug, thiserror::Error)]
 pub enum DataDirError {
@@ -70,6 +79,16 @@ impl DataDir {
     /// # Errors
     /// It is missing, relative, not a directory, read-only, or writable by others.
     pub fn open(root: &Path) -> Result<Self, DataDirError> {
+        let data = Self::open_any(root)?;
+        let mode = std::fs::metadata(root).during("read", root)?.mode() & 0o7777;
+        if mode & 0o002 != 0 {
+            let path = root.to_owned();
+            return Err(DataDirError::Exposed { path, mode });
+        }
+        Ok(data)
+    }
+
+    fn open_any(root: &Path) -> Result<Self, DataDirError> {
         let path = root.to_owned();
         if !root.is_absolute() {
             return Err(DataDirError::Relative { path });
@@ -84,10 +103,6 @@ impl DataDir {
         if !meta.is_dir() {
             return Err(DataDirError::NotADirectory { path });
         }
-        let mode = meta.mode() & 0o7777;
-        if mode & 0o002 != 0 {
-            return Err(DataDirError::Exposed { path, mode });
-        }
         fs::access(root, fs::Access::WRITE_OK | fs::Access::EXEC_OK).during("write in", root)?;
         Ok(Self { root: path })
     }
@@ -97,10 +112,29 @@ impl DataDir {
     /// # Errors
     /// As for [`Self::open`], or it can not be made.
     pub fn open_or_make(root: &Path) -> Result<Self, DataDirError> {
-        match fs::mkdir(root, Mode::from_raw_mode(PASSAGE)) {
-            Ok(()) | Err(Errno::EXIST | Errno::NOENT) => Self::open(root),
-            Err(error) => Err(IoFailure::new("make", root, error).into()),
+        make(root)?;
+        Self::open(root)
+    }
+
+    /// As [`Self::open_or_make`], for a volume of a cluster, and marks it as a controller's. It may be writable by every
+    /// account, as those are that provisioners make: no process of content ever sees its root.
+    ///
+    /// # Errors
+    /// As for [`Self::open_or_make`], or it can not be marked.
+    pub fn open_volume(root: &Path) -> Result<Self, DataDirError> {
+        make(root)?;
+        let data = Self::open_any(root)?;
+        let mark = data.path(layout::CONTROLLER);
+        if !mark.exists() {
+            fdio::write_whole(&mark, b"")?;
         }
+        Ok(data)
+    }
+
+    /// Whether a controller works in it, whose Pods go on while it is not there itself.
+    #[must_use]
+    pub fn is_controllers(&self) -> bool {
+        self.path(layout::CONTROLLER).exists()
     }
 
     /// Its path.
@@ -142,6 +176,14 @@ impl DataDir {
 
     pub(crate) fn content_lock(&self, content: &ContentId) -> PathBuf {
         layout::lock_beside(&self.path(layout::content(content)))
+    }
+}
+
+/// Makes the data directory itself (mode 0711) where only its last component is missing.
+fn make(root: &Path) -> Result<(), DataDirError> {
+    match fs::mkdir(root, Mode::from_raw_mode(PASSAGE)) {
+        Ok(()) | Err(Errno::EXIST | Errno::NOENT) => Ok(()),
+        Err(error) => Err(IoFailure::new("make", root, error).into()),
     }
 }
 

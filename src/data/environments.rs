@@ -1,17 +1,12 @@
 //! Shared package environments (PK1, PK2): made aside, put in place by one rename, made once a key on a machine.
 
-use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
-use rustix::io::Errno;
-
-use super::copy::copy_tree;
-use super::copy_types::{CopyError, CopyOptions};
+use super::copy_types::CopyError;
 use super::dir::{DataDir, Owner};
 use super::failure::{Context, IoFailure};
 use super::lock::{Claim, FileLock};
-use super::{fdio, layout, remove, seal, sync};
-use crate::names::MOUNT_PACKRAT;
+use super::{fdio, layout, seal, sync};
 
 /// Why an environment can not be made or put in place.
 #[derive(Debug, thiserror::Error)]
@@ -40,6 +35,15 @@ pub enum EnvironmentError {
         /// Where it should be.
         path: PathBuf,
     },
+    /// An installation left no Python environment.
+    #[error("the installation left no environment in '{}'; see its log", path.display())]
+    NoEnvironment {
+        /// Where it should be.
+        path: PathBuf,
+    },
+    /// Something that was installed did not reach the disk.
+    #[error("what was installed could not be stored: {0}; install it again")]
+    Lost(#[source] IoFailure),
     /// A package can not be copied into the cache.
     #[error(transparent)]
     Copy(#[from] CopyError),
@@ -48,13 +52,21 @@ pub enum EnvironmentError {
     Io(#[from] IoFailure),
 }
 
+impl EnvironmentError {
+    /// Whether the same may succeed later: the system refused something, and nothing of the environment is lost.
+    #[must_use]
+    pub fn is_temporary(&self) -> bool {
+        matches!(self, Self::Io(_) | Self::Copy(CopyError::Io(_)))
+    }
+}
+
 /// Whether an environment has to be made.
 #[derive(Debug)]
-pub enum Stage {
+pub enum Stage<S = Staging> {
     /// It is there.
     Present(PathBuf),
     /// It has to be made; nobody else makes it meanwhile.
-    Make(Staging),
+    Make(S),
     /// Another one makes it, and waiting for that was given up.
     GivenUp,
 }
@@ -66,7 +78,7 @@ pub struct Staging {
     target: PathBuf,
     claim: Claim,
     /// Held so that a second installer of this key waits.
-    key: FileLock,
+    _key: FileLock,
 }
 
 impl Staging {
@@ -95,7 +107,7 @@ pub enum Published {
 /// The shared environments of a data directory.
 #[derive(Clone, Copy, Debug)]
 pub struct Environments<'a> {
-    data: &'a DataDir,
+    pub(super) data: &'a DataDir,
 }
 
 impl<'a> Environments<'a> {
@@ -124,18 +136,12 @@ impl<'a> Environments<'a> {
         owner: Option<Owner>,
         wait: impl FnOnce(&Path) -> Result<Option<FileLock>, IoFailure>,
     ) -> Result<Stage, EnvironmentError> {
-        plain("target", target)?;
-        plain("staging directory", staging)?;
-        if target.parent() != staging.parent() {
-            let (staging, target) = (staging.to_owned(), target.to_owned());
-            return Err(EnvironmentError::NotBeside { staging, target });
-        }
+        let lock = self.lock_of(target, staging)?;
         let place = self.data.path(target);
         if self.is_present(target) {
             return Ok(Stage::Present(place));
         }
         self.data.ensure(fdio::parent(target))?;
-        let lock = layout::lock_beside(&place);
         let key = match FileLock::try_exclusive(&lock)? {
             Some(key) => key,
             None => match wait(&lock)? {
@@ -146,140 +152,121 @@ impl<'a> Environments<'a> {
         if self.is_present(target) {
             return Ok(Stage::Present(place));
         }
-        let claim = Claim::make_anew(&self.data.path(staging))?;
-        claim.give_to(owner)?;
-        Ok(Stage::Make(Staging {
-            target: place,
+        Ok(Stage::Make(self.make(place, staging, owner, key)?))
+    }
+
+    /// As [`Self::stage`], whether it is present or not; `None` where another process makes the same.
+    ///
+    /// # Errors
+    /// As for [`Self::stage`].
+    pub fn try_stage(
+        &self,
+        target: &Path,
+        staging: &Path,
+        owner: Option<Owner>,
+    ) -> Result<Option<Staging>, EnvironmentError> {
+        let lock = self.lock_of(target, staging)?;
+        self.data.ensure(fdio::parent(target))?;
+        let Some(key) = FileLock::try_exclusive(&lock)? else {
+            return Ok(None);
+        };
+        self.make(self.data.path(target), staging, owner, key).map(Some)
+    }
+
+    /// Takes over what another server has staged; `None` while that one lives.
+    ///
+    /// # Errors
+    /// The paths are wrong, or a lock can not be made.
+    pub fn adopt(&self, target: &Path, staging: &Path) -> Result<Option<Staging>, EnvironmentError> {
+        let lock = self.lock_of(target, staging)?;
+        self.data.ensure(fdio::parent(target))?;
+        let Some(key) = FileLock::try_exclusive(&lock)? else {
+            return Ok(None);
+        };
+        let claim = Claim::adopt(&self.data.path(staging))?;
+        let target = self.data.path(target);
+        Ok(claim.map(|claim| Staging {
+            target,
             claim,
-            key,
+            _key: key,
         }))
     }
 
-    /// Puts a finished environment in place: written to the disk first, then one rename that never replaces.
-    ///
-    /// # Errors
-    /// It can not be stored; it is removed then.
-    pub fn publish(&self, staging: Staging) -> Result<Published, EnvironmentError> {
-        let Staging { target, claim, key } = staging;
-        let put = put_in_place(claim.path(), &target);
-        if !matches!(put, Ok(true)) {
-            remove::remove_tree(claim.path())?;
+    fn lock_of(&self, target: &Path, staging: &Path) -> Result<PathBuf, EnvironmentError> {
+        plain("target", target)?;
+        plain("staging directory", staging)?;
+        if target.parent() != staging.parent() {
+            let (staging, target) = (staging.to_owned(), target.to_owned());
+            return Err(EnvironmentError::NotBeside { staging, target });
         }
-        claim.release();
-        drop(key);
-        Ok(if put? { Published::Here } else { Published::Before })
+        Ok(layout::lock_beside(&self.data.path(target)))
     }
 
-    /// Removes an environment whose installation failed.
+    fn make(
+        &self,
+        target: PathBuf,
+        staging: &Path,
+        owner: Option<Owner>,
+        key: FileLock,
+    ) -> Result<Staging, EnvironmentError> {
+        let claim = Claim::make_anew(&self.data.path(staging))?;
+        claim.give_to(owner)?;
+        Ok(Staging {
+            target,
+            claim,
+            _key: key,
+        })
+    }
+
+    /// Puts a finished Python environment in place: written to the disk first, then one rename that never replaces.
+    ///
+    /// # Errors
+    /// It is none, or can not be stored; it is removed then.
+    pub fn publish(&self, staging: Staging) -> Result<Published, EnvironmentError> {
+        let published = self.try_publish(&staging);
+        self.discard(staging)?;
+        published
+    }
+
+    /// As [`Self::publish`], but what can not be stored stays as it is: where [`EnvironmentError::is_temporary`], it can be
+    /// tried again.
+    ///
+    /// # Errors
+    /// It is none, or can not be stored.
+    pub fn try_publish(&self, staging: &Staging) -> Result<Published, EnvironmentError> {
+        let made = staging.path();
+        if fdio::names(made)?.is_empty() {
+            let path = made.to_owned();
+            return Err(EnvironmentError::NoEnvironment { path });
+        }
+        Ok(published(put_in_place(made, staging.target())?))
+    }
+
+    /// Removes what is left of a staging directory, and lets others make the environment.
     ///
     /// # Errors
     /// Something of it can not be removed.
     pub fn discard(&self, staging: Staging) -> Result<(), IoFailure> {
-        remove::remove_tree(staging.path())?;
-        staging.claim.release();
-        Ok(())
-    }
-
-    /// Makes `R/VERSION/staging.KEY`, where `owner` builds R packages (FS3).
-    ///
-    /// # Errors
-    /// A name is wrong, or the directory can not be made.
-    pub fn stage_r(&self, version: &str, key: &str, owner: Option<Owner>) -> Result<Claim, EnvironmentError> {
-        let relative = layout::r_staging(name("R version", version)?, name("key", key)?);
-        self.data.ensure(fdio::parent(&relative))?;
-        let claim = Claim::make_anew(&self.data.path(relative))?;
-        claim.give_to(owner)?;
-        Ok(claim)
-    }
-
-    /// Moves one built R package from `built` into the shared cache.
-    ///
-    /// # Errors
-    /// A name is wrong, nothing was built, or it can not be stored.
-    pub fn publish_package(
-        &self,
-        version: &str,
-        package: &str,
-        hash: &str,
-        built: &Path,
-    ) -> Result<Published, EnvironmentError> {
-        let (version, package) = (name("R version", version)?, name("package name", package)?);
-        let relative = layout::r_package(version, package, name("package hash", hash)?);
-        let described = std::fs::symlink_metadata(built.join("DESCRIPTION")).is_ok_and(|meta| meta.is_file());
-        let real = std::fs::symlink_metadata(built).is_ok_and(|meta| meta.is_dir());
-        if !(real && described) {
-            return Err(EnvironmentError::NoPackage {
-                package: package.to_owned(),
-                path: built.to_owned(),
-            });
-        }
-        self.data.ensure(fdio::parent(&relative))?;
-        let place = self.data.path(relative);
-        let put = match put_in_place(built, &place) {
-            Err(failure) if failure.source.raw_os_error() == Some(Errno::XDEV.raw_os_error()) => {
-                copy_in_place(built, &place)?
-            }
-            put => put?,
-        };
-        if !put {
-            remove::remove_tree(built)?;
-        }
-        Ok(if put { Published::Here } else { Published::Before })
-    }
-
-    /// Makes the library `packrat/VERSION/libraries/KEY`: a link for each package (name to hash) to where a
-    /// process sees the shared cache.
-    ///
-    /// # Errors
-    /// A name is wrong, or the library can not be stored.
-    pub fn publish_library(
-        &self,
-        version: &str,
-        key: &str,
-        packages: &BTreeMap<String, String>,
-    ) -> Result<Published, EnvironmentError> {
-        let target = layout::r_library(name("R version", version)?, name("key", key)?);
-        let staging = layout::staging_beside(&target, key);
-        let wait = |lock: &Path| FileLock::exclusive(lock).map(Some);
-        let staging = match self.stage(&target, &staging, None, wait)? {
-            Stage::Present(_) | Stage::GivenUp => return Ok(Published::Before),
-            Stage::Make(staging) => staging,
-        };
-        for (package, hash) in packages {
-            let package = name("package name", package)?;
-            let cached = layout::r_package(version, package, name("package hash", hash)?);
-            let below = cached.strip_prefix(layout::packrat()).unwrap_or(&cached);
-            let link = staging.path().join(package);
-            rustix::fs::symlink(Path::new(MOUNT_PACKRAT).join(below), &link).during("make link", &link)?;
-        }
-        self.publish(staging)
+        staging.claim.remove()
     }
 }
 
+pub(super) fn published(here: bool) -> Published {
+    if here { Published::Here } else { Published::Before }
+}
+
 /// Seals the top of what was made, so that its maker's account can add nothing, and renames it.
-fn put_in_place(made: &Path, place: &Path) -> Result<bool, IoFailure> {
+pub(super) fn put_in_place(made: &Path, place: &Path) -> Result<bool, EnvironmentError> {
     let dir = seal::take_back(made)?;
     rustix::fs::fchmod(&dir, rustix::fs::Mode::from_raw_mode(0o755)).during("set mode of", made)?;
-    sync::sync_tree(made)?;
+    // What was not written now is lost, whatever a second try says.
+    sync::sync_tree(made).map_err(EnvironmentError::Lost)?;
     let put = fdio::rename_new(made, place).during("put in place", place)?;
     sync::sync_dir(fdio::parent(place))?;
     Ok(put)
 }
 
-/// As a rename, where the cache is on another file system than the staging area.
-fn copy_in_place(built: &Path, place: &Path) -> Result<bool, EnvironmentError> {
-    let key = format!("copy-{}", std::process::id());
-    let claim = Claim::make_anew(&layout::staging_beside(place, &key))?;
-    let put = copy_tree(built, claim.path(), CopyOptions::default())
-        .map_err(EnvironmentError::from)
-        .and_then(|_| Ok(put_in_place(claim.path(), place)?));
-    remove::remove_tree(claim.path())?;
-    claim.release();
-    remove::remove_tree(built)?;
-    put
-}
-
-fn name<'n>(what: &'static str, given: &'n str) -> Result<&'n str, EnvironmentError> {
+pub(super) fn name<'n>(what: &'static str, given: &'n str) -> Result<&'n str, EnvironmentError> {
     let odd = |letter: char| letter == '/' || letter.is_control();
     if given.is_empty() || given.starts_with('.') || given.contains(odd) {
         return Err(EnvironmentError::Name {
@@ -290,7 +277,7 @@ fn name<'n>(what: &'static str, given: &'n str) -> Result<&'n str, EnvironmentEr
     Ok(given)
 }
 
-fn plain(what: &'static str, given: &Path) -> Result<(), EnvironmentError> {
+pub(super) fn plain(what: &'static str, given: &Path) -> Result<(), EnvironmentError> {
     let named = given
         .components()
         .all(|part| matches!(part, Component::Normal(_)));

@@ -148,20 +148,14 @@ pub(crate) fn chmod_pinned(pinned: BorrowedFd<'_>, mode: Mode) -> Result<(), Err
     fs::chmod(format!("/proc/self/fd/{}", pinned.as_raw_fd()), mode)
 }
 
-/// Exchanges two directories, in one step where the file system can.
-pub(crate) fn exchange(a: &Path, b: &Path, spare: &Path) -> Result<(), Errno> {
-    match fs::renameat_with(fs::CWD, a, fs::CWD, b, RenameFlags::EXCHANGE) {
-        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
-            fs::rename(a, spare)?;
-            fs::rename(b, a)?;
-            fs::rename(spare, b)
-        }
-        done => done,
-    }
-}
-
 /// Writes a file of the server's own so that it is whole or not there.
 pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), IoFailure> {
+    note_whole(path, bytes)?;
+    super::sync::sync_dir(parent(path))
+}
+
+/// As [`write_whole`], but where the machine itself fails the file may not be there; if it is, it is whole.
+pub(crate) fn note_whole(path: &Path, bytes: &[u8]) -> Result<(), IoFailure> {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let staging = path.with_file_name(format!("{}{name}", super::layout::STAGING_PREFIX));
     let written = write_synced(&staging, bytes).and_then(|()| std::fs::rename(&staging, path));
@@ -169,8 +163,7 @@ pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> Result<(), IoFailure> {
         // Nothing to add where even this fails: the first error is the cause.
         drop(std::fs::remove_file(&staging));
     }
-    written.during("write", path)?;
-    super::sync::sync_dir(parent(path))
+    written.during("write", path)
 }
 
 fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {

@@ -9,6 +9,7 @@ use super::dir::DataDir;
 use super::failure::IoFailure;
 use super::jobs::JobDir;
 use super::layout::{self, ContentId};
+use super::lock::{FileLock, Probe};
 use super::records::{StoreError, read_json};
 use super::{fdio, remove};
 
@@ -100,7 +101,7 @@ pub fn jobs(data: &DataDir, content: &ContentId) -> Result<Vec<JobEntry>, StoreE
 }
 
 /// Removes the records and logs of ended jobs beyond the newest `keep` (0 keeps all) and of those that ended more than
-/// `age_seconds` ago (0 keeps all). Gives the keys that were removed.
+/// `age_seconds` ago (0 keeps all), but none that somebody still holds. Gives the keys that were removed.
 ///
 /// # Errors
 /// A record can not be read or removed.
@@ -126,7 +127,8 @@ pub fn retain_jobs(
     for (index, job) in ended.into_iter().enumerate() {
         let end = job.record.finished.unwrap_or(job.record.started);
         let old = age_seconds != 0 && now.duration_since(end) > age;
-        if index < surplus || old {
+        let lock = layout::lock_beside(&job.path);
+        if (index < surplus || old) && !matches!(FileLock::probe(&lock)?, Probe::Held) {
             remove_job(&job)?;
             removed.push(job.key);
         }

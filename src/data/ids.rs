@@ -80,6 +80,17 @@ impl ContentId {
         }
     }
 
+    /// The name a directory or archive gives to its content item, as [`Self::from_directory_name`] without the end of an
+    /// archive's name.
+    ///
+    /// # Errors
+    /// Nothing usable is left.
+    pub fn from_source_name(name: &str) -> Result<Self, NameError> {
+        let ends = [".tar.gz", ".tgz", ".tar"];
+        let stem = ends.iter().find_map(|end| name.strip_suffix(end));
+        Self::from_directory_name(stem.unwrap_or(name))
+    }
+
     /// The name.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::Mode;
 use rustix::io::Errno;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use super::copy::copy_tree;
 use super::copy_types::{CopyError, CopyOptions, CopyStats};
@@ -15,7 +16,7 @@ use super::dir::{self, DataDir, Owner};
 use super::failure::{Context, IoFailure};
 use super::layout::{self, ContentId};
 use super::lock::{Claim, FileLock, Probe};
-use super::records::{StoreError, write_json};
+use super::records::{StoreError, note_json, read_json, write_json};
 use super::{fdio, remove};
 use crate::names::WORKSPACES;
 
@@ -39,18 +40,51 @@ impl JobDir {
         let path = data.ensure(layout::jobs().join(content.as_str()))?.join(key);
         let claim =
             Claim::make(&path)?.ok_or_else(|| IoFailure::new("make directory", &path, Errno::EXIST))?;
-        std::fs::set_permissions(&path, Permissions::from_mode(0o711)).during("set mode of", &path)?;
-        let log = path.join("log");
-        rustix::fs::mkdir(&log, Mode::RWXU).during("make directory", &log)?;
-        dir::give(&log, owner)?;
-        Ok(Self { claim })
+        let job = Self { claim };
+        job.make_log(owner)?;
+        Ok(job)
     }
 
-    /// Whether the job of that key is running.
+    /// The record of a job that may have been begun before, by a server that has ended since; `None` while that one lives.
+    /// Its log directory is [`Self::make_log`]'s to make.
+    ///
+    /// # Errors
+    /// A directory can not be made.
+    pub fn take(data: &DataDir, content: &ContentId, key: &str) -> Result<Option<Self>, IoFailure> {
+        let path = data.ensure(layout::jobs().join(content.as_str()))?.join(key);
+        if let Some(claim) = Claim::make(&path)? {
+            return Ok(Some(Self { claim }));
+        }
+        Ok(Claim::adopt(&path)?.map(|claim| Self { claim }))
+    }
+
+    /// Makes its log directory for `owner`, unless it is there.
+    ///
+    /// # Errors
+    /// The directory can not be made or given away.
+    pub fn make_log(&self, owner: Option<Owner>) -> Result<(), IoFailure> {
+        let path = self.path();
+        std::fs::set_permissions(path, Permissions::from_mode(0o711)).during("set mode of", path)?;
+        let log = self.log();
+        match rustix::fs::mkdir(&log, Mode::RWXU) {
+            Ok(()) | Err(Errno::EXIST) => dir::give(&log, owner),
+            Err(error) => Err(IoFailure::new("make directory", log, error)),
+        }
+    }
+
+    /// Whether the job of that key, which has not ended in order, is running.
     ///
     /// # Errors
     /// Its lock can not be opened.
     pub fn is_running(data: &DataDir, content: &ContentId, key: &str) -> Result<bool, IoFailure> {
+        // A Pod runs on without its controller, which will say what became of it.
+        if data
+            .path(layout::job(content, key))
+            .join(layout::ATTEMPT_RECORD)
+            .exists()
+        {
+            return Ok(true);
+        }
         let lock = layout::lock_beside(&data.path(layout::job(content, key)));
         Ok(matches!(FileLock::probe(&lock)?, Probe::Held))
     }
@@ -77,7 +111,31 @@ impl JobDir {
     /// # Errors
     /// It can not be written.
     pub fn write_record(&self, record: &impl Serialize) -> Result<(), StoreError> {
-        write_json(&self.path().join(layout::JOB_RECORD), record)
+        self.write(layout::JOB_RECORD, record)
+    }
+
+    /// Writes a record of another name, whole or not at all.
+    ///
+    /// # Errors
+    /// It can not be written.
+    pub fn write(&self, name: &str, record: &impl Serialize) -> Result<(), StoreError> {
+        write_json(&self.path().join(name), record)
+    }
+
+    /// As [`Self::write`], but where the machine itself fails it may not be there, until another record was written.
+    ///
+    /// # Errors
+    /// It can not be written.
+    pub fn note(&self, name: &str, record: &impl Serialize) -> Result<(), StoreError> {
+        note_json(&self.path().join(name), record)
+    }
+
+    /// Reads a record; `None` where there is none.
+    ///
+    /// # Errors
+    /// It can not be read, or is damaged.
+    pub fn read<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, StoreError> {
+        read_json(&self.path().join(name))
     }
 }
 
@@ -191,6 +249,48 @@ impl SourceCopy {
                 Err(error)
             }
         }
+    }
+
+    /// Takes over the copy of the job `key` that another server has made; `None` while that one lives.
+    ///
+    /// # Errors
+    /// Its lock can not be made.
+    pub fn adopt(
+        data: &DataDir,
+        content: &ContentId,
+        bundle: u64,
+        key: &str,
+    ) -> Result<Option<Self>, IoFailure> {
+        data.ensure(layout::content_reports(content).join(bundle.to_string()))?;
+        let stats = CopyStats::default();
+        let claim = Claim::adopt(&data.path(layout::source_copy(content, bundle, key)))?;
+        Ok(claim.map(|claim| Self { claim, stats }))
+    }
+
+    /// Makes the directory of a copy that the job `key` fills itself, for `owner`, or takes it over where it is there;
+    /// `None` where somebody else has it.
+    ///
+    /// # Errors
+    /// The directory can not be made.
+    pub fn take_empty(
+        data: &DataDir,
+        content: &ContentId,
+        bundle: u64,
+        key: &str,
+        owner: Option<Owner>,
+    ) -> Result<Option<Self>, IoFailure> {
+        let path = data.path(layout::source_copy(content, bundle, key));
+        data.ensure(layout::content_reports(content).join(bundle.to_string()))?;
+        let claim = match Claim::make(&path)? {
+            Some(claim) => claim,
+            None => match Claim::adopt(&path)? {
+                Some(claim) => claim,
+                None => return Ok(None),
+            },
+        };
+        claim.give_to(owner)?;
+        let stats = CopyStats::default();
+        Ok(Some(Self { claim, stats }))
     }
 
     /// The copy.

@@ -18,6 +18,10 @@ pub const R_STAGING_PREFIX: &str = "staging.";
 pub const COPY_PREFIX: &str = "temp.render.";
 /// Name of a job's record in its directory.
 pub const JOB_RECORD: &str = "job.json";
+/// Name of the record by which a controller finishes an attempt, beside [`JOB_RECORD`].
+pub const ATTEMPT_RECORD: &str = "attempt.json";
+/// Name of the mark of a data directory that a controller works in.
+pub const CONTROLLER: &str = ".controller";
 /// Name of the link to the bundle or result in force (RD3).
 pub const ACTIVE: &str = "active";
 
@@ -150,15 +154,16 @@ pub fn packrat() -> PathBuf {
     PathBuf::from("packrat")
 }
 
+/// `packrat/VERSION/v2/library`: the installed R packages.
+#[must_use]
+pub fn r_cache(version: &str) -> PathBuf {
+    packrat().join(version).join("v2/library")
+}
+
 /// `packrat/VERSION/v2/library/PACKAGE/HASH/PACKAGE`: one installed R package (PK1).
 #[must_use]
 pub fn r_package(version: &str, package: &str, hash: &str) -> PathBuf {
-    packrat()
-        .join(version)
-        .join("v2/library")
-        .join(package)
-        .join(hash)
-        .join(package)
+    r_cache(version).join(package).join(hash).join(package)
 }
 
 /// `packrat/VERSION/libraries/KEY`: a library of links to installed R packages.

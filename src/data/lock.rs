@@ -12,6 +12,8 @@ use super::layout;
 
 /// Between two tries of a lock that is not waited for in the kernel.
 const PAUSE: Duration = Duration::from_millis(2);
+/// Tries of a lock that a passing look may hold for a moment.
+const TRIES: u32 = 20;
 
 /// A held lock. Pass its descriptor on to a helper to hold it for as long as the helper lives.
 #[derive(Debug)]
@@ -172,6 +174,23 @@ impl Claim {
                 Err(IoFailure::new("make directory", path, error))
             }
         }
+    }
+
+    /// Takes over the name `path` and what an earlier claimant has left there, which stays as it is; `None` while that
+    /// one lives.
+    ///
+    /// # Errors
+    /// The lock can not be made.
+    pub fn adopt(path: &Path) -> Result<Option<Self>, IoFailure> {
+        let lock = layout::lock_beside(path);
+        for _ in 0..TRIES {
+            if let Some(lock) = FileLock::try_exclusive(&lock)? {
+                let path = path.to_owned();
+                return Ok(Some(Self { path, lock }));
+            }
+            std::thread::sleep(PAUSE);
+        }
+        Ok(None)
     }
 
     /// Makes the directory `path`, removing first what a dead claimant of that name has left.

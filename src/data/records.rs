@@ -80,6 +80,15 @@ pub struct ContentDefaults {
     pub run_as: Option<String>,
 }
 
+impl ContentDefaults {
+    /// Takes the account over where a job names none (RA2), and gives the image (EX5).
+    #[must_use]
+    pub fn take_into(self, run_as: &mut Option<String>) -> Option<String> {
+        *run_as = run_as.take().or(self.run_as);
+        self.image
+    }
+}
+
 /// What is kept of a bundle, in `bundles/YY.json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -92,6 +101,9 @@ pub struct BundleRecord {
     pub deployed: Timestamp,
     /// Path it was deployed from.
     pub source: PathBuf,
+    /// The job of a cluster that deployed it, by its uid.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub job: Option<String>,
 }
 
 /// One deployment.
@@ -107,6 +119,8 @@ pub struct Deploy<'a> {
     pub tree: &'a Path,
     /// Whether it becomes the bundle in force.
     pub activate: bool,
+    /// The job of a cluster that deploys it, by its uid.
+    pub job: Option<&'a str>,
     /// The time now.
     pub now: Timestamp,
 }
@@ -135,11 +149,18 @@ pub struct ContentEntry {
 }
 
 pub(super) fn write_json(path: &Path, record: &impl Serialize) -> Result<(), StoreError> {
-    let json = serde_json::to_vec_pretty(record).map_err(|source| StoreError::Record {
+    Ok(fdio::write_whole(path, &json(path, record)?)?)
+}
+
+pub(super) fn note_json(path: &Path, record: &impl Serialize) -> Result<(), StoreError> {
+    Ok(fdio::note_whole(path, &json(path, record)?)?)
+}
+
+fn json(path: &Path, record: &impl Serialize) -> Result<Vec<u8>, StoreError> {
+    serde_json::to_vec_pretty(record).map_err(|source| StoreError::Record {
         path: path.to_owned(),
         source,
-    })?;
-    Ok(fdio::write_whole(path, &json)?)
+    })
 }
 
 pub(super) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, StoreError> {

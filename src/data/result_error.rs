@@ -78,6 +78,9 @@ pub enum ResultError {
         #[source]
         source: serde_json::Error,
     },
+    /// Something of it did not reach the disk.
+    #[error("the result could not be stored: {0}; render it again")]
+    Lost(#[source] IoFailure),
     /// The system refused something.
     #[error(transparent)]
     Io(#[from] IoFailure),
@@ -87,6 +90,12 @@ impl ResultError {
     /// Whether space, quota or a read-only mount is the cause: nothing is wrong with the content itself.
     #[must_use]
     pub fn is_storage(&self) -> bool {
-        matches!(self, Self::Io(failure) if failure.is_storage())
+        matches!(self, Self::Io(failure) | Self::Lost(failure) if failure.is_storage())
+    }
+
+    /// Whether the same may succeed later: the system refused something, and nothing of the result is lost.
+    #[must_use]
+    pub fn is_temporary(&self) -> bool {
+        matches!(self, Self::Io(_))
     }
 }

@@ -34,24 +34,40 @@ pub(crate) fn output_dir(given: Option<&Path>) -> Result<Option<PathBuf>, Result
     })
 }
 
-/// Replaces the directory `result` by its subdirectory `output`. At each point in between the result is unfinished,
-/// because its record is written later; a sweep removes whatever a cut leaves.
+/// Replaces the directory `result` by its subdirectory `output`, in three renames: the output beside the result, the
+/// source away, the output into its place. What each step leaves says which is next, so that another server can go on
+/// where one was cut off. The source is removed by [`forget_source`] once the result has its record.
 pub(crate) fn promote(result: &Path, output: &Path) -> Result<(), ResultError> {
-    let staging = pull_out(result, output)?;
-    let spare = staging.with_extension("spare");
-    fdio::exchange(&staging, result, &spare).during("replace", result)?;
-    remove::remove_tree(&staging)?;
+    let (site, source) = (staging(result), source(result));
+    let is_there = |path: &Path| std::fs::symlink_metadata(path).is_ok();
+    if !is_there(&source) {
+        if !is_there(&site) {
+            pull_out(result, output, &site)?;
+        }
+        fs::rename(result, &source).during("take away", result)?;
+    }
+    if is_there(&site) && !is_there(result) {
+        fs::rename(&site, result).during("put in place", result)?;
+    }
     Ok(())
 }
 
+/// Removes the source that a site was made from. The next sweep removes what this can not.
+pub(crate) fn forget_source(result: &Path) {
+    drop(remove::remove_tree(&source(result)));
+}
+
+/// Removes what is left of the steps of [`promote`].
+pub(crate) fn discard(result: &Path) -> Result<(), IoFailure> {
+    remove::remove_tree(&staging(result))?;
+    remove::remove_tree(&source(result)).map(drop)
+}
+
 /// Moves the output subdirectory beside the result.
-pub(crate) fn pull_out(result: &Path, output: &Path) -> Result<PathBuf, ResultError> {
+fn pull_out(result: &Path, output: &Path, to: &Path) -> Result<(), ResultError> {
     let root = seal::take_back(result)?;
-    let staging = staging(result);
-    remove::remove_tree(&staging)?;
-    let moved = move_out(root.as_fd(), output, &staging);
-    match moved {
-        Ok(()) => Ok(staging),
+    match move_out(root.as_fd(), output, to) {
+        Ok(()) => Ok(()),
         Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Err(ResultError::SiteDirMissing {
             output: output.to_owned(),
         }),
@@ -59,10 +75,19 @@ pub(crate) fn pull_out(result: &Path, output: &Path) -> Result<PathBuf, ResultEr
     }
 }
 
-/// Where a site waits while it is moved up: removed with the result if that is cut off.
-pub(crate) fn staging(result: &Path) -> PathBuf {
+/// Where a site waits while it is moved up.
+fn staging(result: &Path) -> PathBuf {
+    beside(result, "site")
+}
+
+/// Where the source waits until the site has its record.
+fn source(result: &Path) -> PathBuf {
+    beside(result, "source")
+}
+
+fn beside(result: &Path, what: &str) -> PathBuf {
     let name = result.file_name().unwrap_or_default().to_string_lossy();
-    result.with_file_name(format!("{}site-{name}", layout::STAGING_PREFIX))
+    result.with_file_name(format!("{}{what}-{name}", layout::STAGING_PREFIX))
 }
 
 fn move_out(root: BorrowedFd<'_>, output: &Path, staging: &Path) -> Result<(), Errno> {

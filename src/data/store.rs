@@ -1,9 +1,10 @@
 //! Content items and their deployments (AP2): each bundle a directory of its own, whole or not there.
 
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use super::activate::read_active;
-use super::copy::copy_tree;
+use super::copy::copy_opened;
 use super::copy_types::{CopyOptions, Links, Modes};
 use super::digest::tree_digest;
 use super::dir::{self, DataDir, next_number};
@@ -34,6 +35,15 @@ impl<'a> Store<'a> {
     /// # Errors
     /// The source can not be read or is not allowed, or there is no space.
     pub fn deploy(&self, deploy: &Deploy<'_>) -> Result<Deployed, StoreError> {
+        let tree = fdio::open_dir_nofollow(deploy.tree).during("open", deploy.tree)?;
+        self.deploy_opened(deploy, tree)
+    }
+
+    /// As [`Self::deploy`], with the directory opened before: it is that one, whatever its name means by now.
+    ///
+    /// # Errors
+    /// As for [`Self::deploy`].
+    pub fn deploy_opened(&self, deploy: &Deploy<'_>, tree: OwnedFd) -> Result<Deployed, StoreError> {
         let content = deploy.content;
         let _lock = self.data.lock_content(content)?;
         if self.tombstone(content).exists() {
@@ -43,7 +53,7 @@ impl<'a> Store<'a> {
         self.data.ensure(layout::bundle_records(content))?;
         let staging = app.join(format!("{}deploy", layout::STAGING_PREFIX));
         remove::remove_tree(&staging)?;
-        let deployed = self.deploy_staged(deploy, &staging);
+        let deployed = self.deploy_staged(deploy, tree, &staging);
         if !matches!(&deployed, Ok(deployed) if !deployed.reused) {
             remove::remove_tree(&staging)?;
         }
@@ -68,13 +78,18 @@ impl<'a> Store<'a> {
         }
     }
 
-    fn deploy_staged(&self, deploy: &Deploy<'_>, staging: &Path) -> Result<Deployed, StoreError> {
+    fn deploy_staged(
+        &self,
+        deploy: &Deploy<'_>,
+        tree: OwnedFd,
+        staging: &Path,
+    ) -> Result<Deployed, StoreError> {
         let options = CopyOptions {
             links: Links::Inside,
             modes: Modes::Normal,
             ..CopyOptions::default()
         };
-        copy_tree(deploy.tree, staging, options)?;
+        copy_opened(tree, deploy.tree, staging, options)?;
         let digest = tree_digest(staging)?;
         let content = deploy.content;
         let latest = self.bundles(content)?.last().copied();
@@ -94,6 +109,7 @@ impl<'a> Store<'a> {
             digest,
             deployed: deploy.now,
             source,
+            job: deploy.job.map(str::to_owned),
         };
         sync::sync_tree(staging)?;
         // The record first: the rename of the directory is what makes the bundle exist.

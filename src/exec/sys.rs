@@ -32,7 +32,7 @@ fn check(result: libc::c_long) -> io::Result<libc::c_long> {
     }
 }
 
-/// `clone3(2)` with new namespaces: like fork, with a pidfd. The caller must be single-threaded.
+/// `clone3(2)` with new namespaces, or `clone(2)`: like fork, with a pidfd. The caller must be single-threaded.
 ///
 /// # Errors
 /// Those of `clone3(2)`: `ENOSPC` where the limit of namespaces is reached, `EPERM` without `CAP_SYS_ADMIN`.
@@ -46,8 +46,17 @@ pub(crate) fn clone(namespaces: u64) -> io::Result<Forked> {
     // SAFETY: `args` outlives the call and has the size given. Without CLONE_VM the child has its own copy of
     // memory, as after fork; the program is single-threaded (checked at start), so no lock is held by
     // a thread that the child lacks.
-    let pid =
-        check(unsafe { libc::syscall(libc::SYS_clone3, &raw mut args, size_of::<libc::clone_args>()) })?;
+    let answer =
+        check(unsafe { libc::syscall(libc::SYS_clone3, &raw mut args, size_of::<libc::clone_args>()) });
+    let pid = match answer {
+        // The seccomp profile of most container runtimes has no clone3, whose flags a filter can not read.
+        Err(error) if error.raw_os_error() == Some(libc::ENOSYS) => {
+            let flags = args.flags | args.exit_signal;
+            // SAFETY: as above; with CLONE_PIDFD the third argument is where the descriptor goes.
+            check(unsafe { libc::syscall(libc::SYS_clone, flags, 0_u64, &raw mut pidfd, 0_u64, 0_u64) })?
+        }
+        answer => answer?,
+    };
     match i32::try_from(pid).ok().and_then(Pid::from_raw) {
         None => Ok(Forked::Child),
         // SAFETY: the kernel has just made this descriptor for us, and nothing else owns it.

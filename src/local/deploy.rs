@@ -5,13 +5,12 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use super::error::LocalError;
-use super::scratch::{Staged, new_key};
 use crate::api::job::ContentJobSpec;
 use crate::api::parse_job;
 use crate::content::archive::{self, Limits};
 use crate::content::dir::DirFiles;
 use crate::content::{BundleFacts, gather};
-use crate::data::{ContentId, DataDir, Deploy, Store, layout};
+use crate::data::{ContentId, DataDir, Deploy, Staged, Store, layout, new_key};
 
 /// A job as it was asked for.
 #[derive(Clone, Debug)]
@@ -118,9 +117,7 @@ pub fn take_defaults(
     content: &ContentId,
     spec: &mut ContentJobSpec,
 ) -> Result<Option<String>, LocalError> {
-    let defaults = store.content(content)?.defaults;
-    spec.run_as = spec.run_as.take().or(defaults.run_as);
-    Ok(defaults.image)
+    Ok(store.content(content)?.defaults.take_into(&mut spec.run_as))
 }
 
 /// What the bundle says; nothing of it is run.
@@ -147,11 +144,7 @@ pub fn content_id(spec: &ContentJobSpec, source: &Path) -> Result<ContentId, Loc
         .file_name()
         .and_then(|name| name.to_str())
         .unwrap_or("content");
-    let name = [".tar.gz", ".tgz", ".tar"]
-        .iter()
-        .find_map(|end| name.strip_suffix(end))
-        .unwrap_or(name);
-    Ok(ContentId::from_directory_name(name)?)
+    Ok(ContentId::from_source_name(name)?)
 }
 
 /// Deploys what was opened and gives the bundle's number; the same content again is the same bundle.
@@ -176,6 +169,7 @@ pub fn deploy(data: &DataDir, content: &ContentId, named: bool, opened: &Opened)
         source: &opened.source,
         tree: &opened.tree,
         activate: true,
+        job: None,
         now: Timestamp::now(),
     })?;
     Ok(deployed.record.bundle)

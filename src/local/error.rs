@@ -127,7 +127,9 @@ impl LocalError {
             Self::Archive(error) if error.is_storage() => Reason::DataUnavailable,
             Self::Copy(error) | Self::Store(StoreError::Copy(error)) => of_copy(error),
             Self::Store(StoreError::Io(_) | StoreError::Record { .. }) => Reason::DataUnavailable,
-            Self::Environment(EnvironmentError::NoPackage { .. }) => Reason::InstallFailed,
+            Self::Environment(
+                EnvironmentError::NoPackage { .. } | EnvironmentError::NoEnvironment { .. },
+            ) => Reason::InstallFailed,
             Self::Environment(_) => Reason::DataUnavailable,
             Self::Result(error) => of_result(error),
             Self::Stopped => Reason::Interrupted,

@@ -1,13 +1,12 @@
 //! Installs packages into the shared caches: made aside by the default account, put in place by the server (PK1, PK2, RA4).
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::error::LocalError;
 use super::process::{self, Finished};
 use super::server::Server;
 use super::signals::stop_asked;
-use crate::data::{Environments, FileLock, JobDir, Stage, layout, remove_tree};
+use crate::data::{Environments, FileLock, JobDir, Stage};
 use crate::plan::{EnvironmentKey, Output, ProcessPlan};
 use crate::runtimes::LanguageName;
 
@@ -39,132 +38,40 @@ pub fn run(
     else {
         return Ok(Installed::Meanwhile);
     };
-    match key.language {
-        LanguageName::R => r(server, job, plan, (Path::new(target), packages), on_wait),
-        _ => python(
-            server,
-            job,
-            plan,
-            (Path::new(staging), Path::new(target)),
-            on_wait,
-        ),
-    }
-}
-
-fn python(
-    server: &Server,
-    job: &JobDir,
-    plan: &ProcessPlan,
-    (staging, target): (&Path, &Path),
-    on_wait: impl FnOnce(),
-) -> Result<Installed, LocalError> {
     let environments = Environments::new(&server.data);
+    let (target, staging) = (Path::new(target), Path::new(staging));
+    let owner = process::owner(&plan.identity);
     let wait = |lock: &Path| {
         on_wait();
         FileLock::exclusive_while(lock, || !stop_asked())
     };
-    let made = match environments.stage(target, staging, process::owner(&plan.identity), wait)? {
-        Stage::Present(_) => return Ok(Installed::Meanwhile),
-        Stage::GivenUp => return Err(LocalError::Stopped),
-        Stage::Make(made) => made,
-    };
-    match process::run(server, job, plan).and_then(succeeded) {
-        Ok(()) => {
-            environments.publish(made)?;
-            Ok(Installed::Now)
-        }
-        Err(error) => {
-            // What the installation failed of comes first; a sweep removes what this can not.
-            drop(environments.discard(made));
-            Err(error)
-        }
+    let install = || process::run(server, job, plan).and_then(succeeded);
+    match key.language {
+        LanguageName::R => match environments.stage_library(target, staging, owner, wait)? {
+            Stage::Present(_) => Ok(Installed::Meanwhile),
+            Stage::GivenUp => Err(LocalError::Stopped),
+            Stage::Make(made) => {
+                let installed =
+                    install().and_then(|()| Ok(environments.publish_built(&made, packages).map(drop)?));
+                let removed = environments.discard_library(made);
+                // What the installation failed of comes first; a sweep removes what this could not.
+                installed?;
+                removed?;
+                Ok(Installed::Now)
+            }
+        },
+        _ => match environments.stage(target, staging, owner, wait)? {
+            Stage::Present(_) => Ok(Installed::Meanwhile),
+            Stage::GivenUp => Err(LocalError::Stopped),
+            Stage::Make(made) => match install() {
+                Ok(()) => Ok(environments.publish(made).map(|_| Installed::Now)?),
+                Err(error) => {
+                    drop(environments.discard(made));
+                    Err(error)
+                }
+            },
+        },
     }
-}
-
-/// R packages go one by one into the shared cache, then the library of links is made (PK1).
-fn r(
-    server: &Server,
-    job: &JobDir,
-    plan: &ProcessPlan,
-    (target, packages): (&Path, &BTreeMap<String, String>),
-    on_wait: impl FnOnce(),
-) -> Result<Installed, LocalError> {
-    let environments = Environments::new(&server.data);
-    let (version, key) = version_and_key(target);
-    let lock = server
-        .data
-        .ensure(layout::r_data().join(&version))?
-        .join(format!(".{key}.install.lock"));
-    let _alone = match FileLock::try_exclusive(&lock)? {
-        Some(held) => held,
-        None => {
-            on_wait();
-            FileLock::exclusive_while(&lock, || !stop_asked())?.ok_or(LocalError::Stopped)?
-        }
-    };
-    if environments.is_present(target) {
-        return Ok(Installed::Meanwhile);
-    }
-    // The process sees the cache read-only, also where it is still empty.
-    server
-        .data
-        .ensure(layout::packrat().join(&version).join("v2/library"))?;
-    let staging = environments.stage_r(&version, job_key(plan), process::owner(&plan.identity))?;
-    // What was in the cache when the plan was made was linked from there, and is not among what was built.
-    let before = crate::local::gather::r_cache(server.data.root());
-    let cached = |package: &str, hash: &str| {
-        layout::r_package(&version, package, hash)
-            .parent()
-            .and_then(Path::to_str)
-            .is_some_and(|path| before.contains(path))
-    };
-    let installed = process::run(server, job, plan)
-        .and_then(succeeded)
-        .and_then(|()| publish(&environments, packages, cached, &version, staging.path()));
-    let removed = remove_tree(staging.path()).map(|_| staging.release());
-    // What the installation failed of comes first; a sweep removes what this could not.
-    installed?;
-    removed?;
-    environments.publish_library(&version, &key, packages)?;
-    Ok(Installed::Now)
-}
-
-/// Moves each package that the cache lacked into it. Which ones there must be is known from the plan, not from what the
-/// process left.
-fn publish(
-    environments: &Environments<'_>,
-    packages: &BTreeMap<String, String>,
-    cached: impl Fn(&str, &str) -> bool,
-    version: &str,
-    staging: &Path,
-) -> Result<(), LocalError> {
-    for (package, hash) in packages {
-        if !cached(package, hash) {
-            let built = staging.join("v2/library").join(package).join(hash).join(package);
-            environments.publish_package(version, package, hash, &built)?;
-        }
-    }
-    Ok(())
-}
-
-/// `packrat/4.2.2/libraries/KEY`: the version and the key.
-fn version_and_key(target: &Path) -> (String, String) {
-    let parts: Vec<String> = target
-        .iter()
-        .map(|part| part.to_string_lossy().into_owned())
-        .collect();
-    let part = |index: usize| parts.get(index).cloned().unwrap_or_default();
-    (part(1), part(3))
-}
-
-/// The last part of the staging directory's name is the job's key.
-fn job_key(plan: &ProcessPlan) -> &str {
-    let Output::Environment { staging, .. } = &plan.output else {
-        return "job";
-    };
-    staging
-        .rsplit_once("staging.")
-        .map_or(staging.as_str(), |(_, key)| key)
 }
 
 fn succeeded(finished: Finished) -> Result<(), LocalError> {

@@ -6,16 +6,15 @@ use jiff::Timestamp;
 
 use super::deploy::{self, Request};
 use super::error::LocalError;
-use super::gather::{self, Ids};
 use super::install::{self, Installed};
-use super::scratch::new_key;
 use super::server::{Server, gather_accounts};
 use super::task;
 use crate::api::job::{ContentJobSpec, TaskKind};
 use crate::content::BundleFacts;
 use crate::data::{
-    self, BundleUse, ContentId, JobDir, JobRecord, JobState, Rendering, Renders, Store, Variant,
+    self, BundleUse, ContentId, JobDir, JobRecord, JobState, Rendering, Renders, Store, Variant, new_key,
 };
+use crate::gather::{self, Ids};
 use crate::plan::{self, Mode, Plan, ProcessPlan, Purpose};
 
 /// Is told what happens.

@@ -4,7 +4,6 @@ pub mod deploy;
 pub mod doctor;
 pub mod error;
 pub mod failed;
-pub mod gather;
 pub mod install;
 pub mod job;
 pub mod launcher;

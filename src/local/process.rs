@@ -19,10 +19,7 @@ use crate::sandbox::{self, Place, SandboxSpec};
 /// The owner that a process's directories are given to; `None` for an ordinary user, whose they are already.
 #[must_use]
 pub fn owner(identity: &Identity) -> Option<Owner> {
-    rustix::process::geteuid().is_root().then_some(Owner {
-        uid: identity.uid,
-        gid: identity.gid,
-    })
+    Owner::of_process(identity.uid, identity.gid)
 }
 
 /// How a process ended, and where its output is.
@@ -91,27 +88,12 @@ pub fn run(server: &Server, job: &JobDir, plan: &ProcessPlan) -> Result<Finished
 /// shown to it read-only, so owning them gives it no right to change them.
 fn write_inputs(job: &JobDir, name: &str, plan: &ProcessPlan) -> Result<PathBuf, LocalError> {
     let directory = job.path().join(format!("{name}.inputs"));
-    let fault = |source| IoFailure::new("write the inputs in", &directory, source);
-    std::fs::create_dir(&directory).map_err(fault)?;
-    for input in &plan.inputs {
-        let path = directory.join(&input.name);
-        std::fs::write(&path, &input.text).map_err(fault)?;
-        give(&path, &plan.identity, 0o400).map_err(fault)?;
-    }
-    give(&directory, &plan.identity, 0o500).map_err(fault)?;
+    let files = plan
+        .inputs
+        .iter()
+        .map(|input| (input.name.as_str(), input.text.as_str()));
+    crate::data::write_inputs(&directory, files, owner(&plan.identity))?;
     Ok(directory)
-}
-
-/// Gives a path to the account of a process, for it alone.
-fn give(path: &Path, identity: &Identity, mode: u32) -> std::io::Result<()> {
-    set_mode(path, mode)?;
-    owner(identity).map_or(Ok(()), |owner| {
-        std::os::unix::fs::chown(path, Some(owner.uid), Some(owner.gid))
-    })
-}
-
-fn set_mode(path: &Path, mode: u32) -> std::io::Result<()> {
-    std::fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode))
 }
 
 /// The helper follows no link, so the links of this machine's own paths are followed here, where only the server can

@@ -4,8 +4,7 @@ use std::path::PathBuf;
 
 use sha2::{Digest, Sha256};
 
-use super::scratch::{Staged, new_key};
-use crate::data::{DataDir, IoFailure, layout};
+use crate::data::{DataDir, IoFailure, Staged, layout, new_key};
 
 /// Name and text of every starter.
 const STARTERS: &[(&str, &str)] = &[

@@ -133,13 +133,6 @@ fn finish(job: &Job<'_>, plan: &ProcessPlan, rendering: Rendering) -> Result<Pat
     else {
         return Ok(rendering.path().to_owned());
     };
-    let place = site_output_dir.as_ref().map_or_else(
-        || rendering.path().to_owned(),
-        |below| rendering.path().join(below),
-    );
-    let index = index
-        .as_deref()
-        .and_then(|name| main_file(&place, Path::new(name)));
     let renders = job.renders();
     let number = rendering.number();
     let record = renders.finish(
@@ -148,7 +141,7 @@ fn finish(job: &Job<'_>, plan: &ProcessPlan, rendering: Rendering) -> Result<Pat
             bundle: job.bundle,
             job: &job.key,
             site_output_dir: site_output_dir.as_deref().map(Path::new),
-            index: index.as_deref(),
+            index: index.as_deref().map(Path::new),
             now: Timestamp::now(),
         },
     )?;
@@ -169,54 +162,4 @@ fn finish(job: &Job<'_>, plan: &ProcessPlan, rendering: Rendering) -> Result<Pat
         Some(index) => path.join(index),
         None => path,
     })
-}
-
-/// What rendering leaves beside a document of another format.
-const BY_PRODUCTS: [&str; 5] = ["aux", "log", "md", "tex", "toc"];
-
-/// The main file of a result: the planned one, or what the document's own format made of it, `index.docx` for instance.
-fn main_file(place: &Path, planned: &Path) -> Option<PathBuf> {
-    if place.join(planned).exists() {
-        return Some(planned.to_owned());
-    }
-    let mut found: Vec<PathBuf> = std::fs::read_dir(place)
-        .ok()?
-        .flatten()
-        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()))
-        .map(|entry| PathBuf::from(entry.file_name()))
-        .filter(|name| {
-            name.file_stem() == planned.file_stem()
-                && !BY_PRODUCTS
-                    .iter()
-                    .any(|end| name.extension().is_some_and(|own| own == *end))
-        })
-        .collect();
-    found.sort();
-    found.into_iter().next()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Proves: PK3 (L)
-    #[test]
-    fn the_main_file_has_the_extension_of_its_format() {
-        let place = tempfile::tempdir().unwrap();
-        let planned = Path::new("index.html");
-        assert_eq!(main_file(place.path(), planned), None);
-        for (name, main) in [
-            ("other.pdf", None),
-            ("index.tex", None),
-            ("index.pdf", Some("index.pdf")),
-            ("index.html", Some("index.html")),
-        ] {
-            std::fs::write(place.path().join(name), "").unwrap();
-            assert_eq!(
-                main_file(place.path(), planned),
-                main.map(PathBuf::from),
-                "after {name}"
-            );
-        }
-    }
 }

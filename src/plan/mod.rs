@@ -80,6 +80,23 @@ pub fn plan(
     })
 }
 
+/// The environments that the content of a task needs, installed or not, in the order of their languages.
+///
+/// # Errors
+/// [`PlanError`]: the task does not fit the content, no runtime fits, or a lock file can not be used.
+pub fn environments(
+    task: &Task,
+    settings: &Settings,
+    runtimes: &Runtimes,
+) -> Result<Vec<EnvironmentKey>, PlanError> {
+    let work = work::of(task)?;
+    let choice = runtimes::select(&needs::of(task, settings, &work), runtimes)?;
+    let found = install::environments(task, settings, &choice)?;
+    let keys = [found.python.map(|python| python.key), found.r.map(|r| r.key)];
+    let wanted = |key: &EnvironmentKey| process::is_wanted(task, &work, key.language);
+    Ok(keys.into_iter().flatten().filter(wanted).collect())
+}
+
 /// The account of `Applications.RunAs`, checked (RA1); an ordinary user's own where only that is to be had (SB9).
 ///
 /// # Errors

@@ -53,16 +53,21 @@ struct Parts {
     output: Output,
 }
 
+/// Whether the packages of a language are any business of the task.
+pub(super) fn is_wanted(task: &Task, work: &Work, language: LanguageName) -> bool {
+    match task.spec.language {
+        _ if work.task == TaskKind::Deploy => false,
+        Some(InstallLanguage::R) => language == LanguageName::R,
+        Some(InstallLanguage::Python) => language == LanguageName::Python,
+        None => true,
+    }
+}
+
 /// The installations that are still to be done, as the default account (RA4).
 pub(super) fn installs(scope: &Scope<'_>, identity: &Identity) -> Result<Vec<ProcessPlan>, PlanError> {
     let mut processes = Vec::new();
     let (limits, resources) = limits::of_install(scope.task.mode, scope.settings);
-    let wanted = |language| match scope.task.spec.language {
-        _ if scope.work.task == TaskKind::Deploy => false,
-        Some(InstallLanguage::R) => language == LanguageName::R,
-        Some(InstallLanguage::Python) => language == LanguageName::Python,
-        None => true,
-    };
+    let wanted = |language| is_wanted(scope.task, scope.work, language);
     if let Some(python) = scope
         .environments
         .python

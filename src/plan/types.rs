@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::PodResources;
 use crate::api::job::{ContentJobSpec, KeyRef, TaskKind};
@@ -288,7 +288,7 @@ fn is_zero(count: &usize) -> bool {
 }
 
 /// What a process makes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase")]
 pub enum Output {
     /// Nothing that outlives it but its log.
@@ -305,21 +305,21 @@ pub enum Output {
         /// What it becomes.
         target: String,
         /// R: the hash of each package, by name; a package that the cache lacks is made in `staging` (PK1).
-        #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         packages: BTreeMap<String, String>,
     },
     /// A result below `DataDir` (RD2).
     Result {
         /// Copy of the source, relative to `DataDir`, removed afterwards (RD1). `None` for a site rendered in place (ST1).
-        #[serde(skip_serializing_if = "Option::is_none")]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         source_copy: Option<String>,
         /// Output directory, relative to `DataDir`.
         directory: String,
         /// Subdirectory that becomes the root of the output (ST2); `None` leaves it as it is (ST3).
-        #[serde(skip_serializing_if = "Option::is_none")]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         site_output_dir: Option<String>,
         /// Main file, if there is one.
-        #[serde(skip_serializing_if = "Option::is_none")]
+        #[serde(default, skip_serializing_if = "Option::is_none")]
         index: Option<String>,
         /// Whether it is served after success (RD3).
         activate: bool,

@@ -5,6 +5,7 @@ mod architecture;
 mod bundles;
 mod cli;
 mod conformance;
+mod crd;
 mod data;
 mod exec_pod;
 mod faults;

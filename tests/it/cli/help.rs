@@ -5,7 +5,7 @@ use std::process::Command;
 use super::place::{Call, OFFHOST, Place};
 use crate::support::needs;
 
-const COMMANDS: [&str; 19] = [
+const COMMANDS: [&str; 20] = [
     "",
     "run",
     "plan",
@@ -23,6 +23,7 @@ const COMMANDS: [&str; 19] = [
     "runtimes match",
     "settings",
     "doctor",
+    "crd",
     "completions",
     "man",
 ];

@@ -112,7 +112,16 @@ fn r_packages_are_published_one_by_one_and_linked_into_a_library() {
     let dir = tempfile::tempdir().unwrap();
     let data = new_data(dir.path());
     let environments = Environments::new(&data);
-    let built = environments.stage_r("4.2.2", "k1", None).unwrap();
+    let stage = |job: &str| {
+        let staging = layout::r_staging("4.2.2", job);
+        environments
+            .stage_library(&layout::r_library("4.2.2", "lib"), &staging, None, |_| Ok(None))
+            .unwrap()
+    };
+    let Stage::Make(built) = stage("k1") else {
+        panic!("nothing is there yet")
+    };
+    assert!(matches!(stage("k2"), Stage::GivenUp), "it is being made");
     let package = built.path().join("library/rlang");
     files(&package, &[("DESCRIPTION", "Package: rlang")]);
     let publish = |hash| environments.publish_package("4.2.2", "rlang", hash, &package);

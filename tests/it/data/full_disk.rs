@@ -44,6 +44,7 @@ fn order<'a>(id: &'a ContentId, tree: &'a Path) -> Deploy<'a> {
         source: tree,
         tree,
         activate: true,
+        job: None,
         now: at(0),
     }
 }

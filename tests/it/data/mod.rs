@@ -49,6 +49,7 @@ fn deploy(data: &DataDir, tree: &Path, activate: bool) -> Deployed {
         source: tree,
         tree,
         activate,
+        job: None,
         now: at(0),
     };
     Store::new(data).deploy(&deploy).unwrap()

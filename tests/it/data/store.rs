@@ -112,6 +112,7 @@ fn a_refused_deployment_changes_nothing() {
         source: &tree,
         tree: &tree,
         activate: true,
+        job: None,
         now: at(1),
     };
     let error = Store::new(&data).deploy(&order).unwrap_err();

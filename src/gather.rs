@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use crate::api::job::ContentJobSpec;
+use crate::api::job::{ContentJobSpec, TaskKind};
 use crate::content::BundleFacts;
 use crate::data::layout;
 use crate::plan::{EnvironmentKey, Mode, Task};
@@ -24,8 +24,7 @@ pub struct Ids {
     pub content_image: Option<String>,
 }
 
-/// The task of a job, with everything that was found for it. `data_dir` is `None` where there is none to look into,
-/// as for a plan in Pod mode.
+/// The task of a job, with everything that was found for it. `data_dir` is `None` where there is none to look into.
 #[must_use]
 pub fn task(mode: Mode, ids: Ids, spec: ContentJobSpec, facts: BundleFacts, data_dir: Option<&Path>) -> Task {
     let server_env = match mode {
@@ -38,8 +37,13 @@ pub fn task(mode: Mode, ids: Ids, spec: ContentJobSpec, facts: BundleFacts, data
         // What this machine has says nothing about an image.
         Mode::Pod => None,
     };
+    // In Pod mode packages are installed by jobs of their own, so others need not be told what is in the cache.
+    let installs = mode == Mode::Local || spec.task == Some(TaskKind::Install);
+    let locked = || facts.r.iter().flat_map(|lock| &lock.packages);
+    let cached = |data_dir| r_cache(data_dir, locked().map(|package| package.name.as_str()));
     Task {
         mode,
+        r_cache: data_dir.filter(|_| installs).map(cached).unwrap_or_default(),
         spec,
         content: ids.content,
         bundle: ids.bundle,
@@ -49,7 +53,6 @@ pub fn task(mode: Mode, ids: Ids, spec: ContentJobSpec, facts: BundleFacts, data
         content_image: ids.content_image,
         server_env,
         installed: data_dir.map(installed).unwrap_or_default(),
-        r_cache: data_dir.map(r_cache).unwrap_or_default(),
         uv,
     }
 }
@@ -75,16 +78,20 @@ fn installed(data_dir: &Path) -> Vec<EnvironmentKey> {
     found
 }
 
-/// The packages in the shared cache of R packages: `packrat/4.2.2/v2/library/PACKAGE/HASH`.
-pub(super) fn r_cache(data_dir: &Path) -> BTreeSet<String> {
-    let all = below(data_dir, &layout::packrat(), 5);
-    // The package itself counts: where a kill came just before its rename, its place is there and empty.
-    let holds_package = |path: &String| {
-        let mut parts = path.split('/').skip(3);
-        let (library, package) = (parts.next(), parts.next().unwrap_or_default());
-        library == Some("library") && data_dir.join(path).join(package).is_dir()
-    };
-    all.into_iter().filter(holds_package).collect()
+/// What the shared cache of R packages holds of these packages: `packrat/4.2.2/v2/library/PACKAGE/HASH`.
+fn r_cache<'n>(data_dir: &Path, packages: impl Iterator<Item = &'n str>) -> BTreeSet<String> {
+    let versions = below(data_dir, &layout::packrat(), 1);
+    let mut cached = BTreeSet::new();
+    // A lock file is the publisher's; what is no name of a package is refused by the plan.
+    for package in packages.filter(|name| !name.starts_with('.') && !name.contains('/')) {
+        for version in &versions {
+            let place = Path::new(version).join("v2/library").join(package);
+            // The package itself counts: where a kill came just before its rename, its place is there and empty.
+            let holds_package = |path: &String| data_dir.join(path).join(package).is_dir();
+            cached.extend(below(data_dir, &place, 1).into_iter().filter(holds_package));
+        }
+    }
+    cached
 }
 
 /// The directories `depth` levels below `base`, relative to `data_dir`, without what is being made.
@@ -133,7 +140,7 @@ fn find_uv() -> Option<PathBuf> {
 mod tests {
     use super::*;
 
-    /// Proves: PK1 (L), PK2 (L)
+    /// Proves: PK1 (L, P), PK2 (L, P)
     #[test]
     fn finds_what_is_installed_and_nothing_half_made() {
         let dir = tempfile::tempdir().unwrap();
@@ -156,7 +163,8 @@ mod tests {
                 "packrat/4.2.2/libraries/LIB"
             ]
         );
-        let cached: Vec<String> = r_cache(dir.path()).into_iter().collect();
+        let locked = ["glue", "rlang", "vctrs", "none", "..", "../library/glue"];
+        let cached: Vec<String> = r_cache(dir.path(), locked.into_iter()).into_iter().collect();
         assert_eq!(cached, ["packrat/4.2.2/v2/library/glue/HASH"]);
     }
 }

@@ -42,6 +42,7 @@ pub async fn look(context: &Context, seen: &SeenJob) -> Result<PodSeen, LookErro
         job: job.name_any(),
         runtime: job.status.as_ref().and_then(|status| status.runtime.clone()),
         timeout_seconds: job.spec.timeout_seconds,
+        node_lost_seconds: i64::from(context.settings.kubernetes.node_lost_seconds),
         now: context.now(),
     };
     Ok(PodSeen::Present(status::observe(&pod, &events, &about)))

@@ -239,7 +239,7 @@ fn owner_of(process: &ProcessPlan) -> Option<Owner> {
 }
 
 fn inputs_name(process: &ProcessPlan) -> String {
-    format!("{}.inputs", process.purpose.file_name())
+    format!("{}.inputs", process.purpose.process_name())
 }
 
 fn record_of(attempt: &Attempt, beginning: &Beginning<'_>) -> Record {

@@ -19,3 +19,4 @@ mod repository;
 mod sandbox;
 mod settings_docs;
 mod support;
+mod volume;

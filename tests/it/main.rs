@@ -23,3 +23,4 @@ mod sandbox;
 mod settings_docs;
 mod status;
 mod support;
+mod volume;

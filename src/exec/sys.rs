@@ -46,9 +46,8 @@ pub(crate) fn clone(namespaces: u64) -> io::Result<Forked> {
     // SAFETY: `args` outlives the call and has the size given. Without CLONE_VM the child has its own copy of
     // memory, as after fork; the program is single-threaded (checked at start), so no lock is held by
     // a thread that the child lacks.
-    let answer =
-        check(unsafe { libc::syscall(libc::SYS_clone3, &raw mut args, size_of::<libc::clone_args>()) });
-    let pid = match answer {
+    let size = size_of::<libc::clone_args>();
+    let pid = match check(unsafe { libc::syscall(libc::SYS_clone3, &raw mut args, size) }) {
         // The seccomp profile of most container runtimes has no clone3, whose flags a filter can not read.
         Err(error) if error.raw_os_error() == Some(libc::ENOSYS) => {
             let flags = args.flags | args.exit_signal;

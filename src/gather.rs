@@ -47,6 +47,11 @@ pub fn task_of(
         // Nothing of the server reaches a Pod (EN3).
         Mode::Pod => BTreeMap::new(),
     };
+    let uv = match mode {
+        Mode::Local => find_uv(),
+        // What this machine has says nothing about an image.
+        Mode::Pod => None,
+    };
     // In Pod mode packages are installed by jobs of their own, so others need not be told what is in the cache.
     let installs = mode == Mode::Local || spec.task == Some(TaskKind::Install);
     let locked = || facts.r.iter().flat_map(|lock| &lock.packages);
@@ -65,11 +70,7 @@ pub fn task_of(
         installed: data_dir
             .map(|data_dir| installed(data_dir, listings))
             .unwrap_or_default(),
-        uv: match mode {
-            Mode::Local => find_uv(),
-            // What is in an image is not known here.
-            Mode::Pod => None,
-        },
+        uv,
     }
 }
 

@@ -12,6 +12,8 @@ pub const KIND_CONTENT_JOB: &str = "ContentJob";
 pub const PLURAL_CONTENT_JOB: &str = "contentjobs";
 /// Field manager of everything the controller applies, and `app.kubernetes.io/managed-by` of what it makes.
 pub const FIELD_MANAGER: &str = "offhost-controller";
+/// Lease of the controllers of one namespace, in that namespace: one of them works.
+pub const LEASE: &str = "offhost-controller";
 /// Finalizer of a job: its directories on the volume are not known to the API server.
 pub const JOB_FINALIZER: &str = "offhost.dev/data";
 /// Finalizer of a Pod: it stays until its outcome is in the status of its job (OH2).
@@ -36,6 +38,8 @@ pub const MOUNT_OFFHOST: &str = "/opt/offhost";
 pub const MOUNT_EXEC: &str = "/opt/offhost/bin/offhost-exec";
 /// The deployed source in a content Pod, read-only, from which its working copy is made.
 pub const MOUNT_SOURCE: &str = "/opt/offhost/source";
+/// Port of the controller that takes archives.
+pub const UPLOAD_PORT: u16 = 8081;
 /// Directory below `DataDir` with bundles that jobs on a cluster name by path.
 pub const INCOMING: &str = "incoming";
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Why a job did not succeed.
+/// Why a job has not succeeded: yet, or for good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Reason {
     /// What the user wrote is wrong: settings, job file, manifest, command line.
@@ -23,6 +23,8 @@ pub enum Reason {
     DeadlineExceeded,
     /// The process met its memory limit.
     OutOfMemory,
+    /// The process met its limit of temporary storage (Pod mode).
+    OutOfStorage,
     /// The data directory could not be read or written.
     DataUnavailable,
     /// The job was stopped, or its server ended while it ran.
@@ -54,6 +56,40 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// All of them, in order.
+    pub const ALL: [Self; Self::Disrupted as usize + 1] = [
+        Self::InvalidInput,
+        Self::RuntimeNotFound,
+        Self::AccountRefused,
+        Self::SandboxUnavailable,
+        Self::SupervisorRefused,
+        Self::InstallFailed,
+        Self::ProcessFailed,
+        Self::DeadlineExceeded,
+        Self::OutOfMemory,
+        Self::OutOfStorage,
+        Self::DataUnavailable,
+        Self::Interrupted,
+        Self::AwaitingUpload,
+        Self::Installing,
+        Self::Suspended,
+        Self::Gated,
+        Self::Unschedulable,
+        Self::PodRefused,
+        Self::ImageUnavailable,
+        Self::ReferenceNotFound,
+        Self::MountFailed,
+        Self::StartFailed,
+        Self::NodeLost,
+        Self::Disrupted,
+    ];
+
+    /// The reason of that name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.name() == name)
+    }
+
     /// Stable CamelCase name: condition reason, event reason and metric label.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -67,6 +103,7 @@ impl Reason {
             Self::ProcessFailed => "ProcessFailed",
             Self::DeadlineExceeded => "DeadlineExceeded",
             Self::OutOfMemory => "OutOfMemory",
+            Self::OutOfStorage => "OutOfStorage",
             Self::DataUnavailable => "DataUnavailable",
             Self::Interrupted => "Interrupted",
             Self::AwaitingUpload => "AwaitingUpload",
@@ -96,7 +133,7 @@ impl Reason {
             Self::InstallFailed | Self::ProcessFailed => 1,
             Self::DeadlineExceeded => 124,
             Self::OutOfMemory => 137,
-            Self::DataUnavailable => 74,
+            Self::OutOfStorage | Self::DataUnavailable => 74,
             Self::Interrupted
             | Self::AwaitingUpload
             | Self::Installing
@@ -107,5 +144,62 @@ impl Reason {
             | Self::Disrupted => 75,
             Self::PodRefused | Self::ImageUnavailable | Self::MountFailed | Self::StartFailed => 71,
         }
+    }
+}
+
+/// How far a job is about which nothing is wrong: the reasons of conditions and events that are no [`Reason`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Progress {
+    /// Nothing is known yet, or what comes before is not done.
+    Pending,
+    /// The job can be done.
+    Accepted,
+    /// The job has no use for it.
+    NotNeeded,
+    /// All packages are installed.
+    Installed,
+    /// A node was found.
+    Scheduled,
+    /// The Pod is made and starts.
+    Starting,
+    /// The process runs.
+    Running,
+    /// The Pod is being ended.
+    Stopping,
+    /// Done.
+    Succeeded,
+}
+
+impl Progress {
+    /// Stable `CamelCase` name: condition reason and event reason.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Pending => "Pending",
+            Self::Accepted => "Accepted",
+            Self::NotNeeded => "NotNeeded",
+            Self::Installed => "Installed",
+            Self::Scheduled => "Scheduled",
+            Self::Starting => "Starting",
+            Self::Running => "Running",
+            Self::Stopping => "Stopping",
+            Self::Succeeded => "Succeeded",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_read_back_and_stand_for_one_thing() {
+        for reason in Reason::ALL {
+            assert_eq!(Reason::from_name(reason.name()), Some(reason));
+        }
+        let mut names: Vec<&str> = Reason::ALL.iter().map(|reason| reason.name()).collect();
+        names.dedup();
+        assert_eq!(names.len(), Reason::ALL.len());
+        assert_eq!(Reason::from_name(Progress::Running.name()), None);
     }
 }

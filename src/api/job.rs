@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::quantities;
+
 /// A finite task on a content item: an installation, a render, a site render or a command.
 ///
 /// The form of a job file. The API server's own form of it is [`ContentJob`](super::resource::ContentJob).
@@ -42,7 +44,7 @@ pub struct Metadata {
     pub annotations: BTreeMap<String, String>,
 }
 
-/// What a `ContentJob` asks for.
+/// What a `ContentJob` asks for. Only `retries`, `suspended` and `ttlSecondsAfterFinished` can be changed afterwards.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ContentJobSpec {
@@ -70,7 +72,7 @@ pub struct ContentJobSpec {
     pub parameters: Vec<Parameter>,
     /// The command line of a `Run` task, run in the source directory (PK8).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    #[schemars(length(max = 1024))]
+    #[schemars(length(max = 1024), inner(length(max = 32_768)))]
     pub command: Vec<String>,
     /// Variables added to the process's environment (EN4).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -290,11 +292,22 @@ impl RuntimeRequest {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Resources {
-    /// What is set aside for the process (Pod mode).
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    /// What is set aside for the process (Pod mode); at most its limit.
+    #[serde(
+        default,
+        skip_serializing_if = "BTreeMap::is_empty",
+        deserialize_with = "quantities::read"
+    )]
+    #[schemars(schema_with = "quantities::schema")]
     pub requests: BTreeMap<String, String>,
-    /// What the process may not exceed: `cpu`, `memory`, `pids`, `ephemeral-storage`.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    /// What the process may not exceed: `cpu`, `memory`, `pids`, `ephemeral-storage`; in Pod mode devices such as
+    /// `nvidia.com/gpu` as well.
+    #[serde(
+        default,
+        skip_serializing_if = "BTreeMap::is_empty",
+        deserialize_with = "quantities::read"
+    )]
+    #[schemars(schema_with = "quantities::schema")]
     pub limits: BTreeMap<String, String>,
 }
 

@@ -3,6 +3,7 @@
 mod bounds;
 pub mod job;
 mod load;
+mod quantities;
 pub mod resource;
 pub mod status;
 

@@ -61,7 +61,8 @@ pub struct ContentJobStatus {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8))]
     pub environments: Vec<EnvironmentStatus>,
-    /// The attempts, the last one at the end; the oldest are dropped.
+    /// The attempts, the last one at the end. Where they are too many, the oldest of those that the cluster ended are
+    /// dropped.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]
     pub attempts: Vec<AttemptStatus>,
@@ -97,6 +98,9 @@ pub struct AttemptStatus {
     /// When it was begun.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub begin_time: Option<Time>,
+    /// Since when its Pod may start: empty while a scheduling gate holds it. `startDeadlineSeconds` counts from here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub startable_time: Option<Time>,
     /// When its process was started.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start_time: Option<Time>,
@@ -109,7 +113,7 @@ pub struct AttemptStatus {
     /// Signal that ended its process.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signal: Option<i32>,
-    /// Why it did not succeed; `Succeeded` if it did.
+    /// Why it did not succeed; `Succeeded` if it did. Of an attempt that is not over: why its Pod is being ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 63))]
     pub reason: Option<String>,

@@ -1,3 +1,14 @@
 //! What speaks to a Kubernetes API server, shared by the controller and the command line.
 
+pub mod client;
+pub mod crd;
+mod crd_rules;
+mod crd_schema;
+pub mod error;
+pub mod jobs;
+pub mod logs;
+pub mod pack;
 mod resource;
+pub mod submit;
+pub mod upload;
+pub mod wait;

@@ -1,3 +1,39 @@
-//! The controller of Pod mode.
+//! The controller: makes Pods of jobs, and tells what became of them.
 
+pub mod absent;
+pub mod adopt;
+pub mod api;
+pub mod apply;
+pub mod begin;
+pub mod cache;
+pub mod call_error;
+pub mod context;
+pub mod delete;
+pub mod disk;
+pub mod events;
+pub mod features;
+pub mod finish;
+pub mod gather;
+pub mod health;
+pub mod http;
+pub mod index;
+pub mod install;
+pub mod lead;
+pub mod lease;
+pub mod look_error;
+pub mod planning;
+pub mod pod_events;
+pub mod pods;
+pub mod reconcile;
+pub mod refusal;
+pub mod run;
+pub mod runtimes;
+pub mod schedule;
+pub mod seen;
+pub mod tasks;
+pub mod uploads;
+pub mod view;
 pub mod volume;
+pub mod warnings;
+pub mod watch;
+pub mod worker;

@@ -92,16 +92,43 @@ impl Cgroup {
     /// Whether the kernel ended a process of the group for want of memory.
     #[must_use]
     pub(crate) fn out_of_memory(&self) -> bool {
-        let Some(directory) = &self.memory else {
-            return false;
-        };
-        ["memory.events", "memory.oom_control"].iter().any(|file| {
-            let text = fs::read_to_string(directory.join(file)).unwrap_or_default();
-            text.lines()
-                .filter_map(|line| line.strip_prefix("oom_kill "))
-                .any(|count| count.trim() != "0")
-        })
+        let kills = self.memory.as_deref().and_then(out_of_memory_kills);
+        kills.is_some_and(|kills| kills > 0)
     }
+}
+
+/// How many processes of a control group the kernel has ended for want of memory; `None` where it does not say.
+#[must_use]
+pub(crate) fn out_of_memory_kills(directory: &Path) -> Option<u64> {
+    ["memory.events", "memory.oom_control"].iter().find_map(|file| {
+        let text = fs::read_to_string(directory.join(file)).ok()?;
+        let count = text.lines().find_map(|line| line.strip_prefix("oom_kill "))?;
+        count.trim().parse().ok()
+    })
+}
+
+/// The control group, with a memory controller, that this process is in. A container usually sees its own as the root.
+#[must_use]
+pub(crate) fn own_memory_group() -> Option<PathBuf> {
+    let text = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+    let below = memory_groups(&text);
+    let roots = [PathBuf::from(ROOT), Path::new(ROOT).join("memory")];
+    let mut candidates = below.into_iter().chain(roots);
+    candidates.find(|directory| out_of_memory_kills(directory).is_some())
+}
+
+/// Where the groups of a `/proc/PID/cgroup` are that may have a memory controller, in both versions.
+fn memory_groups(text: &str) -> Vec<PathBuf> {
+    let lines = text.lines().filter_map(|line| {
+        let (controllers, path) = line.split_once(':')?.1.split_once(':')?;
+        let base = match controllers {
+            "" => PathBuf::from(ROOT),
+            list if list.split(',').any(|one| one == "memory") => Path::new(ROOT).join("memory"),
+            _ => return None,
+        };
+        Some(base.join(path.trim_start_matches('/')))
+    });
+    lines.collect()
 }
 
 impl Drop for Cgroup {
@@ -181,6 +208,19 @@ fn wanted(spec: &CgroupSpec, unified: bool) -> Vec<(&'static str, Vec<(&'static 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_memory_group_of_a_process_is_found_in_both_versions() {
+        let first = "7:cpu,cpuacct:/a\n4:memory:/kube/pod\n0::/unified\n";
+        assert_eq!(
+            memory_groups(first),
+            [
+                PathBuf::from("/sys/fs/cgroup/memory/kube/pod"),
+                PathBuf::from("/sys/fs/cgroup/unified")
+            ]
+        );
+        assert_eq!(memory_groups("0::/\n"), [PathBuf::from("/sys/fs/cgroup/")]);
+    }
 
     #[test]
     fn both_versions_get_their_own_files() {

@@ -1,6 +1,6 @@
 //! One failure of one step, with what was refused and what to do about it.
 
-use std::io;
+use std::io::{self, Write};
 
 use rustix::io::Errno;
 
@@ -41,6 +41,12 @@ impl StepError {
             hint: self.hint.clone(),
         }
     }
+}
+
+/// Writes a report, one line. Nobody may be listening any more; what goes on does not depend on it.
+pub(crate) fn say(report: &mut std::fs::File, what: &Report) {
+    let line = serde_json::to_string(what).unwrap_or_default() + "\n";
+    let _ = report.write_all(line.as_bytes());
 }
 
 /// Names the step that an operating system error belongs to.
@@ -84,6 +90,10 @@ fn hint(step: &str, error: &io::Error) -> String {
         }
         (_, Some(Errno::NOSYS)) => "this kernel is too old: Linux 5.12 or later is needed",
         (_, Some(Errno::LOOP)) => "a symbolic link stands where a directory is expected; remove it",
+        ("lock down", Some(Errno::PERM | Errno::ACCESS)) => {
+            "a security policy of this machine forbids it: allow prctl(2) and seccomp(2), as the seccomp profile \
+             RuntimeDefault of a Pod does"
+        }
         (_, Some(Errno::PERM)) => {
             "a security policy of this machine forbids it: in a container allow mount(2), for example with \
              AppArmor and seccomp unconfined"

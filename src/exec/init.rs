@@ -1,16 +1,15 @@
 //! The first process of the sandbox: makes it, starts the content's process, reaps, and ends with it (SB7).
 
-use std::ffi::CString;
-use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use rustix::event::{PollFd, PollFlags};
 use rustix::fs::Mode;
 
-use super::error::{Step, StepError};
-use super::sys;
-use super::{limits, masks, mounts, privileges, resolve, tree};
+use super::ending::ended;
+use super::error::{Step, StepError, say};
+use super::payload::{self, Program, Surroundings};
+use super::{limits, masks, mounts, privileges, resolve, sys, tree};
 use crate::sandbox::{Report, SandboxMode, SandboxSpec};
 
 /// Runs to the end of the content's process; never returns to the caller's code.
@@ -27,7 +26,7 @@ pub(crate) fn run(spec: &SandboxSpec, orders: OwnedFd, report: OwnedFd) -> ! {
         }) => {
             say(&mut report, &Report::Started { pid: 0, layers });
             let status = attend(payload, &signals, &orders);
-            say(&mut report, &ended(status));
+            say(&mut report, &ended(status, None));
             0
         }
         Err(error) => {
@@ -36,23 +35,6 @@ pub(crate) fn run(spec: &SandboxSpec, orders: OwnedFd, report: OwnedFd) -> ! {
         }
     };
     sys::exit_now(code)
-}
-
-/// A report that can not be written means that nobody listens any more: the launcher is gone, and so are we soon.
-fn say(report: &mut std::fs::File, what: &Report) {
-    let line = serde_json::to_string(what).unwrap_or_default() + "\n";
-    let _ = report.write_all(line.as_bytes());
-}
-
-/// What a raw wait status says.
-fn ended(status: i32) -> Report {
-    let code = libc::WIFEXITED(status).then(|| libc::WEXITSTATUS(status));
-    let signal = libc::WIFSIGNALED(status).then(|| libc::WTERMSIG(status));
-    Report::Ended {
-        code,
-        signal,
-        cause: None,
-    }
 }
 
 /// A process that runs.
@@ -71,14 +53,20 @@ fn start(spec: &SandboxSpec, orders: &OwnedFd) -> Result<Started, StepError> {
     let signals = sys::signal_fd().step("block signals", "signalfd")?;
     let mut layers = namespaces(spec.mode);
     layers.extend(set_up_mounts(spec)?);
-    limits::apply(spec)?;
+    limits::apply(&spec.rlimits)?;
     privileges::become_account(spec)?;
     layers.extend(privileges::lock_down()?);
     require_second_wall(spec.mode, &layers)?;
     // The launcher may have died before the death signal was set: then the pipe has no writer any more.
     still_wanted(orders)?;
     rustix::process::umask(Mode::from_raw_mode(0o022));
-    let payload = start_payload(spec)?;
+    let program = Program::new(spec.argv.clone(), spec.env.clone())?;
+    let surroundings = Surroundings {
+        cwd: &spec.cwd,
+        rlimits: &[],
+        streams: None,
+    };
+    let payload = payload::start(&program, &surroundings)?;
     Ok(Started {
         payload,
         signals,
@@ -184,75 +172,6 @@ fn require_second_wall(mode: SandboxMode, layers: &[String]) -> Result<(), StepE
         ));
     }
     Ok(())
-}
-
-/// Starts the process and waits until its program has really been executed.
-fn start_payload(spec: &SandboxSpec) -> Result<i32, StepError> {
-    let mut failure = None;
-    let payload = sys::spawn(|| failure = prepare(spec).and_then(|()| exec(spec)).err())
-        .step("start the process", "clone")?;
-    failure.map_or(Ok(payload), Err)
-}
-
-/// The last steps, in the content's own process.
-fn prepare(spec: &SandboxSpec) -> Result<(), StepError> {
-    const STEP: &str = "start the process";
-    // A session of its own has no controlling terminal, so nothing can be typed into the launcher's. As late as this,
-    // because a session is a scheduling group too, and what wakes up in a new one waits for its turn on a busy machine.
-    rustix::process::setsid().step(STEP, "setsid")?;
-    rustix::process::chdir(&spec.cwd).step(STEP, format!("working directory {}", spec.cwd.display()))?;
-    // A directory outside the root would be a way around every mask (CVE-2024-21626).
-    let cwd = std::env::current_dir().step(STEP, format!("working directory {}", spec.cwd.display()))?;
-    if !cwd.is_absolute() {
-        return Err(StepError::new(
-            STEP,
-            "the working directory lies outside the sandbox",
-            "",
-        ));
-    }
-    sys::reset_signals().step(STEP, "signals")?;
-    sys::cloexec_from(3).step(STEP, "descriptors")
-}
-
-/// Executes the program. Returns only on failure.
-fn exec(spec: &SandboxSpec) -> Result<(), StepError> {
-    const STEP: &str = "start the process";
-    let strings = |words: &[String]| -> Result<Vec<CString>, StepError> {
-        let all = words
-            .iter()
-            .map(|word| CString::new(word.as_str()))
-            .collect::<Result<_, _>>();
-        all.map_err(|_| StepError::new(STEP, "an argument or variable holds a NUL byte", "remove it"))
-    };
-    let (argv, env) = (strings(&spec.argv)?, strings(&spec.env)?);
-    let Some(program) = spec.argv.first() else {
-        return Err(StepError::new(STEP, "the command line is empty", ""));
-    };
-    let mut last = std::io::Error::from_raw_os_error(libc::ENOENT);
-    for path in candidates(program, &spec.env) {
-        let Ok(path) = CString::new(path) else { continue };
-        let error = sys::exec(&path, &argv, &env);
-        // As execvp does: a directory that can not be searched does not end the search.
-        if error.raw_os_error() != Some(libc::ENOENT) {
-            last = error;
-        }
-    }
-    Err(last).step(STEP, program)
-}
-
-/// Where the program may be: itself when it is a path, else below each directory of the process's own `PATH`.
-fn candidates(program: &str, env: &[String]) -> Vec<String> {
-    if program.contains('/') {
-        return vec![program.to_owned()];
-    }
-    let path = env
-        .iter()
-        .find_map(|line| line.strip_prefix("PATH="))
-        .unwrap_or("/usr/bin:/bin");
-    path.split(':')
-        .filter(|dir| dir.starts_with('/'))
-        .map(|dir| format!("{dir}/{program}"))
-        .collect()
 }
 
 /// Reaps everything that ends here and passes signals on, until the content's process has ended.

@@ -3,14 +3,14 @@
 use rustix::process::{Resource, Rlimit};
 
 use super::error::{Step, StepError};
-use crate::sandbox::{RlimitName, SandboxSpec};
+use crate::sandbox::{Rlimit as Wanted, RlimitName};
 
 /// Sets each limit, soft and hard alike. A limit above the hard one in force is lowered to that.
 ///
 /// # Errors
 /// Those of `setrlimit(2)`.
-pub(crate) fn apply(spec: &SandboxSpec) -> Result<(), StepError> {
-    for wanted in &spec.rlimits {
+pub(crate) fn apply(limits: &[Wanted]) -> Result<(), StepError> {
+    for wanted in limits {
         let resource = match wanted.resource {
             RlimitName::Core => Resource::Core,
             RlimitName::Fsize => Resource::Fsize,

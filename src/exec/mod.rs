@@ -1,10 +1,12 @@
-//! `offhost-exec`: turns a [`SandboxSpec`](crate::sandbox::SandboxSpec) into a process.
+//! `offhost-exec`: turns a [`SandboxSpec`](crate::sandbox::SandboxSpec) into a process, or is the first process of a
+//! content Pod's container (`pod/`).
 //!
-//! Two processes besides the content's own: the launcher (`monitor.rs`) stays outside and watches; the first process of
+//! In local mode two processes besides the content's own: the launcher (`monitor.rs`) stays outside and watches; the first process of
 //! the PID namespace (`init.rs`) makes the sandbox step by step, one file a step, and reaps. Both are single-threaded
 //! and call no library that reads accounts, locales or configuration.
 
 mod cgroup;
+mod ending;
 mod error;
 mod idmap;
 mod init;
@@ -13,6 +15,8 @@ mod masks;
 mod monitor;
 mod mountinfo;
 mod mounts;
+mod payload;
+mod pod;
 mod privileges;
 mod resolve;
 mod seccomp;
@@ -20,6 +24,7 @@ mod seccomp_table;
 mod sys;
 mod tree;
 
+use std::ffi::OsString;
 use std::io::{Read, Seek, SeekFrom};
 use std::os::fd::RawFd;
 use std::os::unix::fs::MetadataExt;
@@ -42,13 +47,15 @@ struct Inherited {
     lifeline: RawFd,
 }
 
-/// Runs the helper with what it inherited: the numbers of three descriptors (specification, report, lifeline).
-/// Gives the exit code.
+/// Runs the helper: with the numbers of three descriptors that it inherited (specification, report, lifeline), or in a
+/// container with a command (`pod`, `copy` or `install`). Gives the exit code.
 #[must_use]
-pub fn run(arguments: impl Iterator<Item = String>) -> u8 {
-    let numbers: Vec<RawFd> = arguments.filter_map(|word| word.parse().ok()).collect();
-    let [spec, report, lifeline] = numbers[..] else {
-        return 125;
+pub fn run(arguments: impl Iterator<Item = OsString>) -> u8 {
+    let words: Vec<OsString> = arguments.collect();
+    let numbers = words.iter().map(|word| word.to_str()?.parse().ok());
+    let numbers: Option<Vec<RawFd>> = numbers.collect();
+    let [spec, report, lifeline] = numbers.unwrap_or_default()[..] else {
+        return pod::run(words);
     };
     let fds = Inherited {
         spec,
@@ -65,8 +72,7 @@ pub fn run(arguments: impl Iterator<Item = String>) -> u8 {
     match read_spec(fds) {
         Ok(spec) => monitor::run(&spec, outside),
         Err(error) => {
-            let line = serde_json::to_string(&error.report()).unwrap_or_default() + "\n";
-            let _ = std::io::Write::write_all(&mut outside.report, line.as_bytes());
+            error::say(&mut outside.report, &error.report());
             125
         }
     }

@@ -1,22 +1,20 @@
 //! The launcher: stays outside, makes the namespaces, watches the first process, and ends it when it must.
 
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader};
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
 use rustix::pipe::PipeFlags;
-use rustix::process::{DumpableBehavior, Pid, Signal, WaitId, WaitIdOptions};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 
 use super::cgroup::Cgroup;
-use super::error::{Step, StepError};
+use super::ending::{Act, Ending, exit_code};
+use super::error::{Step, StepError, say};
 use super::sys::{self, Forked};
-use super::{idmap, init};
+use super::{idmap, init, privileges};
 use crate::sandbox::{EndCause, Report, SandboxMode, SandboxSpec};
-
-/// Signals that ask for the end.
-const ENDING: [i32; 4] = [libc::SIGTERM, libc::SIGINT, libc::SIGHUP, libc::SIGQUIT];
 
 /// What the launcher was started with.
 #[derive(Debug)]
@@ -42,20 +40,6 @@ pub(crate) fn run(spec: &SandboxSpec, mut outside: Outside) -> u8 {
             125
         }
     }
-}
-
-fn say(report: &mut fs::File, what: &Report) {
-    let line = serde_json::to_string(what).unwrap_or_default() + "\n";
-    // Nobody may be listening any more; the job's end does not depend on it.
-    let _ = report.write_all(line.as_bytes());
-}
-
-fn exit_code(ended: &Report) -> u8 {
-    let Report::Ended { code, signal, .. } = ended else {
-        return 125;
-    };
-    let value = code.or(signal.map(|number| 128 + number)).unwrap_or(125);
-    u8::try_from(value).unwrap_or(125)
 }
 
 fn launch(spec: &SandboxSpec, outside: &mut Outside) -> Result<Report, StepError> {
@@ -123,8 +107,7 @@ impl First {
         let pid = self.pid.as_raw_nonzero().get();
         idmap::write(pid, maps)?;
         // Only now: in the unprivileged form the maps of an undumpable process belong to root.
-        rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)
-            .step("hide the launcher", "prctl")?;
+        privileges::hide()?;
         if let Some(cgroup) = cgroup {
             cgroup.add(pid)?;
         }
@@ -200,46 +183,21 @@ impl First {
         mut lifeline: Option<&OwnedFd>,
         signals: &OwnedFd,
     ) -> Result<Option<EndCause>, StepError> {
-        let start = Instant::now();
-        let grace = Duration::from_millis(spec.grace_ms);
-        let mut deadline = spec.timeout_ms.map(|ms| start + Duration::from_millis(ms));
-        let mut cause = None;
+        let timeout = spec.timeout_ms.map(Duration::from_millis);
+        let mut ending = Ending::new(timeout, Duration::from_millis(spec.grace_ms), Instant::now());
         loop {
-            let event = self.next_event(lifeline, signals, deadline)?;
-            let told = match event {
-                Event::Ended => return Ok(cause),
+            let act = match self.next_event(lifeline, signals, ending.deadline())? {
+                Event::Ended => return Ok(ending.cause()),
                 Event::Orphaned => {
                     lifeline = None;
-                    self.kill();
-                    cause = cause.or(Some(EndCause::Stopped));
-                    continue;
+                    ending.orphaned()
                 }
-                Event::Deadline if cause.is_some() => {
-                    deadline = None;
-                    self.kill();
-                    continue;
-                }
-                Event::Deadline => {
-                    self.signal(libc::SIGTERM);
-                    EndCause::Timeout
-                }
-                // The server does not want to wait any more.
-                Event::Signal(libc::SIGQUIT) if cause.is_some() => {
-                    self.kill();
-                    continue;
-                }
-                Event::Signal(signal) => {
-                    self.signal(signal);
-                    if !ENDING.contains(&signal) {
-                        continue;
-                    }
-                    EndCause::Stopped
-                }
+                Event::Deadline => ending.time_is_over(Instant::now()),
+                Event::Signal(signal) => ending.signal(signal, Instant::now()),
             };
-            // The time of grace runs from the first request on: asking again does not lengthen it.
-            if cause.is_none() {
-                cause = Some(told);
-                deadline = Some(Instant::now() + grace);
+            match act {
+                Act::Pass(signal) => self.signal(signal),
+                Act::Kill => self.kill(),
             }
         }
     }

@@ -70,32 +70,61 @@ fn drop_bounding_set() -> Result<(), StepError> {
     Ok(())
 }
 
+/// Steps of the lock-down carry this name in messages.
+const LOCK_DOWN: &str = "lock down";
+
 /// Empties the capability sets, shuts the ways to get privileges, and enters the second wall.
 /// Gives the layers that are in force, for people.
 ///
 /// # Errors
 /// A mandatory layer that is refused or does not read back.
 pub(crate) fn lock_down() -> Result<Vec<String>, StepError> {
-    const STEP: &str = "lock down";
-    rustix::thread::clear_ambient_capability_set().step(STEP, "ambient capabilities")?;
+    give_up_privileges()?;
+    let mut layers = vec!["no_new_privs".to_owned(), "no capabilities".to_owned()];
+    layers.extend(enter_landlock()?);
+    hide()?;
+    // After the change of account, which clears it.
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).step(LOCK_DOWN, "death signal")?;
+    enter_filter()?;
+    layers.push("seccomp filter".to_owned());
+    Ok(layers)
+}
+
+/// The same in a container, which is the second wall itself, and whose runtime has set the account.
+///
+/// # Errors
+/// A mandatory layer that is refused or does not read back.
+pub(crate) fn lock_down_in_container() -> Result<(), StepError> {
+    // Without CAP_SETPCAP it stays, and does no harm: no_new_privs keeps all of it out of reach.
+    let _ = drop_bounding_set();
+    give_up_privileges()?;
+    hide()?;
+    enter_filter()
+}
+
+/// Same-uid processes must not open this one's memory, environment, descriptors or program (CVE-2019-5736).
+///
+/// # Errors
+/// Those of `prctl(2)`.
+pub(crate) fn hide() -> Result<(), StepError> {
+    rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable).step(LOCK_DOWN, "dumpable")
+}
+
+fn give_up_privileges() -> Result<(), StepError> {
+    rustix::thread::clear_ambient_capability_set().step(LOCK_DOWN, "ambient capabilities")?;
     let none = CapabilitySet::empty();
     let sets = CapabilitySets {
         effective: none,
         permitted: none,
         inheritable: none,
     };
-    rustix::thread::set_capabilities(None, sets).step(STEP, "capabilities")?;
-    rustix::thread::set_no_new_privs(true).step(STEP, "no_new_privs")?;
-    let mut layers = vec!["no_new_privs".to_owned(), "no capabilities".to_owned()];
-    layers.extend(enter_landlock()?);
-    // Same-uid processes must not open this one's memory, descriptors or program (CVE-2019-5736).
-    rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable).step(STEP, "dumpable")?;
-    // After the change of account, which clears it.
-    rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).step(STEP, "death signal")?;
-    sys::load_seccomp(&seccomp::filter()).step(STEP, "seccomp filter")?;
-    layers.push("seccomp filter".to_owned());
-    read_back()?;
-    Ok(layers)
+    rustix::thread::set_capabilities(None, sets).step(LOCK_DOWN, "capabilities")?;
+    rustix::thread::set_no_new_privs(true).step(LOCK_DOWN, "no_new_privs")
+}
+
+fn enter_filter() -> Result<(), StepError> {
+    sys::load_seccomp(&seccomp::filter()).step(LOCK_DOWN, "seccomp filter")?;
+    read_back()
 }
 
 /// The Landlock version of this kernel, where content can live with it.

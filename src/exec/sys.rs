@@ -32,7 +32,7 @@ fn check(result: libc::c_long) -> io::Result<libc::c_long> {
     }
 }
 
-/// `clone3(2)` with new namespaces: like fork, with a pidfd. The caller must be single-threaded.
+/// `clone3(2)` with new namespaces, or `clone(2)`: like fork, with a pidfd. The caller must be single-threaded.
 ///
 /// # Errors
 /// Those of `clone3(2)`: `ENOSPC` where the limit of namespaces is reached, `EPERM` without `CAP_SYS_ADMIN`.
@@ -43,11 +43,19 @@ pub(crate) fn clone(namespaces: u64) -> io::Result<Forked> {
     args.flags = namespaces | u64::from(libc::CLONE_PIDFD.cast_unsigned());
     args.pidfd = std::ptr::from_mut(&mut pidfd) as u64;
     args.exit_signal = u64::from(libc::SIGCHLD.cast_unsigned());
+    let size = size_of::<libc::clone_args>();
     // SAFETY: `args` outlives the call and has the size given. Without CLONE_VM the child has its own copy of
     // memory, as after fork; the program is single-threaded (checked at start), so no lock is held by
     // a thread that the child lacks.
-    let pid =
-        check(unsafe { libc::syscall(libc::SYS_clone3, &raw mut args, size_of::<libc::clone_args>()) })?;
+    let pid = match check(unsafe { libc::syscall(libc::SYS_clone3, &raw mut args, size) }) {
+        // The seccomp profile of most container runtimes has no clone3, whose flags a filter can not read.
+        Err(error) if error.raw_os_error() == Some(libc::ENOSYS) => {
+            let flags = args.flags | args.exit_signal;
+            // SAFETY: as above; with CLONE_PIDFD the third argument is where the descriptor goes.
+            check(unsafe { libc::syscall(libc::SYS_clone, flags, 0_u64, &raw mut pidfd, 0_u64, 0_u64) })?
+        }
+        answer => answer?,
+    };
     match i32::try_from(pid).ok().and_then(Pid::from_raw) {
         None => Ok(Forked::Child),
         // SAFETY: the kernel has just made this descriptor for us, and nothing else owns it.
@@ -278,12 +286,18 @@ pub(crate) fn signal_fd() -> io::Result<OwnedFd> {
 /// The next signal waiting in a [`signal_fd`], if there is one.
 #[must_use]
 pub(crate) fn next_signal(fd: &OwnedFd) -> Option<i32> {
+    next_signal_from(fd).map(|(signal, _)| signal)
+}
+
+/// The same, with the process that sent it: 0 for one that has no number here, and for the kernel.
+#[must_use]
+pub(crate) fn next_signal_from(fd: &OwnedFd) -> Option<(i32, u32)> {
     // SAFETY: all-zero is a valid signalfd_siginfo.
     let mut info: libc::signalfd_siginfo = unsafe { std::mem::zeroed() };
     let size = size_of_val(&info);
     // SAFETY: the buffer is writable and has the size given.
     let read = unsafe { libc::read(fd.as_raw_fd(), (&raw mut info).cast(), size) };
-    (usize::try_from(read) == Ok(size)).then(|| i32::try_from(info.ssi_signo).unwrap_or(0))
+    (usize::try_from(read) == Ok(size)).then(|| (i32::try_from(info.ssi_signo).unwrap_or(0), info.ssi_pid))
 }
 
 /// Blocks these signals in this thread and all it starts, so that they are taken with [`wait_for`].

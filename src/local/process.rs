@@ -84,7 +84,8 @@ pub fn run(server: &Server, job: &JobDir, plan: &ProcessPlan) -> Result<Finished
     })
 }
 
-/// Writes the process's input files beside its log.
+/// Writes the process's input files for its account alone to read: parameters may be nobody else's business. They are
+/// shown to it read-only, so owning them gives it no right to change them.
 fn write_inputs(job: &JobDir, name: &str, plan: &ProcessPlan) -> Result<PathBuf, LocalError> {
     let directory = job.path().join(format!("{name}.inputs"));
     let files = plan

@@ -203,7 +203,7 @@ pub enum PlanError {
     },
     /// A limit that does not exist.
     #[error(
-        "spec.resources has '{name}', which can not be limited{suggestion}; known are cpu, memory, pids, ephemeral-storage"
+        "spec.resources has '{name}', which can not be limited{suggestion}; known are cpu, memory, pids, ephemeral-storage, and devices such as nvidia.com/gpu"
     )]
     Resource {
         /// The name.
@@ -228,6 +228,80 @@ pub enum PlanError {
     RequestAboveLimit {
         /// The name.
         name: String,
+    },
+    /// A request above the limit that the settings give.
+    #[error(
+        "spec.resources.requests asks for more {name} than {setting} gives content that names no limit; lower the request, or set spec.resources.limits.{name}"
+    )]
+    RequestAboveDefault {
+        /// The name.
+        name: &'static str,
+        /// The setting.
+        setting: String,
+    },
+    /// A number of devices that is none.
+    #[error("spec.resources.{list}.{name} is '{value}'; devices are counted, so write a whole number")]
+    DeviceCount {
+        /// `limits` or `requests`.
+        list: &'static str,
+        /// The name.
+        name: String,
+        /// What was written.
+        value: String,
+    },
+    /// A request of devices that differs from its limit.
+    #[error(
+        "spec.resources asks for one number of {name} and limits it to another; devices are given whole, so write it once, under limits"
+    )]
+    DeviceRequest {
+        /// The name.
+        name: String,
+    },
+    /// An account that a Pod can not run as.
+    #[error("account '{account}' has the id {id}, and {place} knows none above {most}; {remedy}")]
+    PodIdentity {
+        /// The account.
+        account: String,
+        /// Its user id, or that of one of its groups.
+        id: u32,
+        /// What has no such id.
+        place: &'static str,
+        /// The highest id.
+        most: u32,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// A directory for temporary files that a Pod can not have.
+    #[error(
+        "Server.TempDir '{path}' lies in {place}, where a Pod can have no directory for temporary files; name another, such as /tmp"
+    )]
+    PodTempDir {
+        /// Its value.
+        path: String,
+        /// Where it lies.
+        place: &'static str,
+    },
+    /// A volume of an image that would cover what a Pod needs.
+    #[error(
+        "image '{image}' has a volume at '{path}', which would cover {covered}; choose another path in runtimes.yaml"
+    )]
+    VolumePath {
+        /// The image.
+        image: String,
+        /// Where its volume is.
+        path: String,
+        /// What would be covered.
+        covered: String,
+    },
+    /// A volume of an image that is the data directory itself (FS4).
+    #[error(
+        "image '{image}' mounts the claim '{claim}', which holds Server.DataDir: content would see the data of all others; name another claim in runtimes.yaml"
+    )]
+    VolumeIsData {
+        /// The image.
+        image: String,
+        /// The claim.
+        claim: String,
     },
     /// A time limit that is none.
     #[error("spec.timeoutSeconds is {0}; use a number from 1 to 31536000, or leave it out for no limit")]
@@ -267,7 +341,8 @@ impl PlanError {
             | Self::Root { .. }
             | Self::GroupMissing { .. }
             | Self::NotInGroup { .. }
-            | Self::OtherAccount { .. } => Reason::AccountRefused,
+            | Self::OtherAccount { .. }
+            | Self::PodIdentity { .. } => Reason::AccountRefused,
             Self::Supervisor { .. } => Reason::SupervisorRefused,
             _ => Reason::InvalidInput,
         }

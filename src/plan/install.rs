@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use super::paths::{self, is_component};
 use super::r_cache::{self, Entry, Origin};
-use super::{EnvironmentKey, InputFile, Mode, PlanError, Task, digest::Digest, python_key};
+use super::{EnvironmentKey, InputFile, PlanError, Task, digest::Digest, python_key};
 use crate::runtimes::{Choice, Installation, LanguageName};
 use crate::settings::{PackageManager, Repository, Settings};
 
@@ -240,8 +240,5 @@ fn one_line(text: &str) -> Cow<'_, str> {
 /// Whether the content asks for `uv` and does not get it.
 pub(super) fn lacks_uv(task: &Task, settings: &Settings) -> bool {
     let wanted = task.facts.python.as_ref().is_some_and(|python| python.allow_uv);
-    wanted
-        && settings.python_package_manager == PackageManager::Uv
-        && task.uv.is_none()
-        && task.mode == Mode::Local
+    wanted && settings.python_package_manager == PackageManager::Uv && task.uv.is_none()
 }

@@ -1,27 +1,50 @@
-//! Limits of a process: what the job asks for, never more than the settings allow.
+//! Limits of a process: what the job asks for, never more than the settings allow. In local mode those of `[Sandbox]`;
+//! in a Pod the resources are the cluster's to give, see [`super::resources`].
 
-use std::collections::BTreeMap;
+use super::{Limits, Mode, PlanError, PodResources, Task, asked, resources};
+use crate::settings::{Sandbox, Settings};
 
-use super::{Limits, PlanError, QuantityError, Task, parse_millis, parse_units};
-use crate::settings::Sandbox;
-use crate::text::suggestion;
+/// What a process may use.
+#[derive(Debug, Default)]
+pub(super) struct Allowed {
+    pub(super) limits: Limits,
+    pub(super) resources: PodResources,
+    /// A sentence for each wish that was cut down to a bound or that has no effect.
+    pub(super) notes: Vec<String>,
+}
 
-const NAMES: [&str; 4] = ["cpu", "memory", "pids", "ephemeral-storage"];
-
-/// The limits of the content's process, with a note for each wish that was cut down to the settings' bound.
-pub(super) fn of_task(task: &Task, bounds: &Sandbox) -> Result<(Limits, Vec<String>), PlanError> {
-    let wanted = read("limits", &task.spec.resources.limits)?;
-    for (name, request) in read("requests", &task.spec.resources.requests)? {
-        if wanted.get(name).is_some_and(|limit| request > *limit) {
-            return Err(PlanError::RequestAboveLimit {
-                name: name.to_owned(),
-            });
+/// What the content's process may use.
+pub(super) fn of_task(task: &Task, settings: &Settings) -> Result<Allowed, PlanError> {
+    let asked = asked::read(&task.spec.resources)?;
+    match task.mode {
+        Mode::Local => Ok(local(&asked, &settings.sandbox)),
+        Mode::Pod => {
+            let (resources, notes) = resources::of_task(&asked, &settings.scheduler)?;
+            Ok(Allowed {
+                limits: of_process(&settings.sandbox),
+                resources,
+                notes,
+            })
         }
     }
+}
+
+/// What an installation may use: nothing that a job asks for, as what it makes is shared.
+pub(super) fn of_install(mode: Mode, settings: &Settings) -> (Limits, PodResources) {
+    match mode {
+        Mode::Local => (of_settings(&settings.sandbox), PodResources::default()),
+        Mode::Pod => (
+            of_process(&settings.sandbox),
+            resources::of_install(&settings.scheduler),
+        ),
+    }
+}
+
+fn local(asked: &asked::Asked<'_>, bounds: &Sandbox) -> Allowed {
     let bounds = of_settings(bounds);
     let mut notes = Vec::new();
     let mut lower = |name: &str, bound: Option<u64>, setting: &str| {
-        let wish = wanted.get(name).copied();
+        let wish = asked.limits.get(name).copied();
         if let (Some(wish), Some(bound)) = (wish, bound)
             && wish > bound
         {
@@ -41,19 +64,39 @@ pub(super) fn of_task(task: &Task, bounds: &Sandbox) -> Result<(Limits, Vec<Stri
         ),
         open_files: bounds.open_files,
     };
-    Ok((limits, notes))
+    let devices = asked.devices();
+    let devices = devices.keys();
+    notes.extend(devices.map(|name| {
+        format!("{name} has no effect in local mode: a process sees the devices of this machine")
+    }));
+    Allowed {
+        limits,
+        resources: PodResources::default(),
+        notes,
+    }
 }
 
 /// The settings' own limits: those of an installation, and the bounds of every other process.
-pub(super) fn of_settings(sandbox: &Sandbox) -> Limits {
-    let unless_zero = |value: u64| (value > 0).then_some(value);
+fn of_settings(sandbox: &Sandbox) -> Limits {
     Limits {
         memory_bytes: unless_zero(sandbox.memory_limit),
         cpu_millis: unless_zero(sandbox.cpu_limit_millis),
         pids: unless_zero(sandbox.process_limit),
+        ..of_process(sandbox)
+    }
+}
+
+/// The limits that the helper sets by itself, in both modes.
+fn of_process(sandbox: &Sandbox) -> Limits {
+    Limits {
         file_size_bytes: unless_zero(sandbox.file_size_limit),
         open_files: unless_zero(sandbox.open_files_limit),
+        ..Limits::default()
     }
+}
+
+pub(super) fn unless_zero(value: u64) -> Option<u64> {
+    (value > 0).then_some(value)
 }
 
 /// The job's time limit.
@@ -62,34 +105,5 @@ pub(super) fn timeout(task: &Task) -> Result<Option<u64>, PlanError> {
         None => Ok(None),
         Some(seconds @ 1..=31_536_000) => Ok(Some(seconds.unsigned_abs())),
         Some(other) => Err(PlanError::Timeout(other)),
-    }
-}
-
-fn read<'a>(
-    list: &'static str,
-    given: &'a BTreeMap<String, String>,
-) -> Result<BTreeMap<&'a str, u64>, PlanError> {
-    given
-        .iter()
-        .map(|(name, text)| {
-            let value = value(name, text).ok_or_else(|| PlanError::Resource {
-                name: name.clone(),
-                suggestion: suggestion(name, NAMES),
-            })?;
-            let value = value.map_err(|source| PlanError::Quantity {
-                list,
-                name: name.clone(),
-                source,
-            })?;
-            Ok((name.as_str(), value))
-        })
-        .collect()
-}
-
-fn value(name: &str, text: &str) -> Option<Result<u64, QuantityError>> {
-    match name {
-        "cpu" => Some(parse_millis(text)),
-        "memory" | "pids" | "ephemeral-storage" => Some(parse_units(text)),
-        _ => None,
     }
 }

@@ -2,6 +2,8 @@
 //!
 //! One decision a file; [`plan`] asks them in order.
 
+mod asked;
+mod cluster;
 mod command;
 mod digest;
 mod env;
@@ -22,14 +24,17 @@ mod process;
 mod python_key;
 mod quantity;
 mod r_cache;
+mod resources;
 mod supervisor;
 mod types;
 mod work;
 
 pub use error::*;
 pub use quantity::*;
+pub use resources::PodResources;
 pub use types::*;
 
+use crate::api::job::TaskKind;
 use crate::identity::Accounts;
 use crate::runtimes::{self, Runtimes};
 use crate::settings::Settings;
@@ -50,7 +55,13 @@ pub fn plan(
     let needs = needs::of(task, settings, &work);
     let choice = runtimes::select(&needs, runtimes)?;
     let accounts = identity::decide(task, settings, accounts)?;
-    let environments = install::environments(task, settings, &choice)?;
+    if task.mode == Mode::Pod {
+        cluster::check(settings, &choice, [&accounts.default, &accounts.content])?;
+    }
+    let environments = match work.task {
+        TaskKind::Deploy => install::Environments::default(),
+        _ => install::environments(task, settings, &choice)?,
+    };
     let scope = process::Scope {
         task,
         settings,
@@ -71,6 +82,23 @@ pub fn plan(
         processes,
         notes,
     })
+}
+
+/// The environments that the content of a task needs, installed or not, in the order of their languages.
+///
+/// # Errors
+/// [`PlanError`]: the task does not fit the content, no runtime fits, or a lock file can not be used.
+pub fn environments(
+    task: &Task,
+    settings: &Settings,
+    runtimes: &Runtimes,
+) -> Result<Vec<EnvironmentKey>, PlanError> {
+    let work = work::of(task)?;
+    let choice = runtimes::select(&needs::of(task, settings, &work), runtimes)?;
+    let found = install::environments(task, settings, &choice)?;
+    let keys = [found.python.map(|python| python.key), found.r.map(|r| r.key)];
+    let wanted = |key: &EnvironmentKey| process::is_wanted(task, &work, key.language);
+    Ok(keys.into_iter().flatten().filter(wanted).collect())
 }
 
 /// The account of `Applications.RunAs`, checked (RA1); an ordinary user's own where only that is to be had (SB9).

@@ -9,8 +9,8 @@ use super::home::{self, Home};
 use super::install::{self, Environments};
 use super::work::Work;
 use super::{
-    Identity, InputFile, Limits, Output, PlanError, ProcessPlan, Purpose, Task, TmpDir, command, env, limits,
-    masks, mounts, output, paths, supervisor,
+    Identity, InputFile, Limits, Mode, Output, PlanError, PodResources, ProcessPlan, Purpose, Task, TmpDir,
+    command, env, limits, masks, mounts, output, paths, supervisor,
 };
 use crate::api::job::{InstallLanguage, TaskKind};
 use crate::names;
@@ -48,19 +48,26 @@ struct Parts {
     mounts: Vec<super::Mount>,
     inputs: Vec<InputFile>,
     limits: Limits,
+    resources: PodResources,
     timeout_seconds: Option<u64>,
     output: Output,
+}
+
+/// Whether the packages of a language are any business of the task.
+pub(super) fn is_wanted(task: &Task, work: &Work, language: LanguageName) -> bool {
+    match task.spec.language {
+        _ if work.task == TaskKind::Deploy => false,
+        Some(InstallLanguage::R) => language == LanguageName::R,
+        Some(InstallLanguage::Python) => language == LanguageName::Python,
+        None => true,
+    }
 }
 
 /// The installations that are still to be done, as the default account (RA4).
 pub(super) fn installs(scope: &Scope<'_>, identity: &Identity) -> Result<Vec<ProcessPlan>, PlanError> {
     let mut processes = Vec::new();
-    let wanted = |language| match scope.task.spec.language {
-        _ if scope.work.task == TaskKind::Deploy => false,
-        Some(InstallLanguage::R) => language == LanguageName::R,
-        Some(InstallLanguage::Python) => language == LanguageName::Python,
-        None => true,
-    };
+    let (limits, resources) = limits::of_install(scope.task.mode, scope.settings);
+    let wanted = |language| is_wanted(scope.task, scope.work, language);
     if let Some(python) = scope
         .environments
         .python
@@ -73,7 +80,8 @@ pub(super) fn installs(scope: &Scope<'_>, identity: &Identity) -> Result<Vec<Pro
             working_dir: names::MOUNT_APP,
             mounts: mounts::of_python_install(scope.task, python),
             inputs: Vec::new(),
-            limits: limits::of_settings(&scope.settings.sandbox),
+            limits: limits.clone(),
+            resources: resources.clone(),
             timeout_seconds: None,
             output: Output::Environment {
                 staging: paths::python_staging(scope.task, &python.version),
@@ -95,7 +103,8 @@ pub(super) fn installs(scope: &Scope<'_>, identity: &Identity) -> Result<Vec<Pro
             working_dir: names::MOUNT_APP,
             mounts: mounts::of_r_install(scope.task, library),
             inputs: vec![install::r_packages(scope.task, library)],
-            limits: limits::of_settings(&scope.settings.sandbox),
+            limits,
+            resources,
             timeout_seconds: None,
             output: Output::Environment {
                 staging: paths::r_staging(scope.task, &library.version),
@@ -110,7 +119,7 @@ pub(super) fn installs(scope: &Scope<'_>, identity: &Identity) -> Result<Vec<Pro
 
 /// The content's own process; none where the task is only an installation.
 pub(super) fn task(scope: &Scope<'_>, identity: &Identity) -> Result<Option<ProcessPlan>, PlanError> {
-    let (limits, _) = limits::of_task(scope.task, &scope.settings.sandbox)?;
+    let allowed = limits::of_task(scope.task, scope.settings)?;
     let timeout_seconds = limits::timeout(scope.task)?;
     if matches!(scope.work.task, TaskKind::Deploy | TaskKind::Install) {
         return Ok(None);
@@ -125,7 +134,8 @@ pub(super) fn task(scope: &Scope<'_>, identity: &Identity) -> Result<Option<Proc
         },
         mounts: mounts::of_task(scope.task, scope.work, scope.environments, !inputs.is_empty()),
         inputs,
-        limits,
+        limits: allowed.limits,
+        resources: allowed.resources,
         timeout_seconds,
         output: output::of_task(scope),
     };
@@ -157,7 +167,17 @@ fn assemble(
         Purpose::Install(key) => Some(key.language),
         Purpose::Task(_) => None,
     };
-    let home = home::decide(scope.task.mode, scope.settings, identity, &masks, &tmp.target);
+    // A Pod has nothing to hide, and yet HOME is the same in both modes.
+    let home = match scope.task.mode {
+        Mode::Local => home::decide(Mode::Local, scope.settings, identity, &masks, &tmp.target),
+        Mode::Pod => home::decide(
+            Mode::Pod,
+            scope.settings,
+            identity,
+            &masks::fs1(scope.settings),
+            &tmp.target,
+        ),
+    };
     if !tmp.mask_tmp {
         tmp.target = home::seen_at(&home.plan, &tmp.path)?;
     }
@@ -185,6 +205,7 @@ fn assemble(
         tmp: place.tmp,
         home: place.home.plan,
         limits: parts.limits,
+        resources: parts.resources,
         timeout_seconds: parts.timeout_seconds,
         output: parts.output,
     })

@@ -34,6 +34,37 @@ pub fn parse_millis(text: &str) -> Result<u64, QuantityError> {
     parse_scaled(text, 3)
 }
 
+/// Bytes, or pieces, as a person would write them: with the suffix that leaves the shortest whole number.
+#[must_use]
+pub fn format_bytes(bytes: u64) -> String {
+    const BINARY: [&str; 7] = ["", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
+    const DECIMAL: [&str; 7] = ["", "k", "M", "G", "T", "P", "E"];
+    let scaled = |base: u64, suffixes: [&str; 7]| {
+        let (mut value, mut power) = (bytes, 0);
+        while value > 0 && value.is_multiple_of(base) {
+            value /= base;
+            power += 1;
+        }
+        format!("{value}{}", suffixes[power])
+    };
+    let (binary, decimal) = (scaled(1024, BINARY), scaled(1000, DECIMAL));
+    if decimal.len() < binary.len() {
+        decimal
+    } else {
+        binary
+    }
+}
+
+/// Thousandths as Kubernetes writes them: `1500m`, `2`.
+#[must_use]
+pub fn format_millis(millis: u64) -> String {
+    if millis.is_multiple_of(1000) {
+        (millis / 1000).to_string()
+    } else {
+        format!("{millis}m")
+    }
+}
+
 /// The quantity times ten to the power of `decimals`, rounded up as Kubernetes does.
 fn parse_scaled(text: &str, decimals: i32) -> Result<u64, QuantityError> {
     let syntax = || QuantityError::Syntax(text.to_owned());
@@ -145,6 +176,24 @@ mod tests {
     }
 
     #[test]
+    fn quantities_are_written_short() {
+        for (bytes, text) in [
+            (0, "0"),
+            (1, "1"),
+            (1000, "1k"),
+            (100_000_000_000, "100G"),
+            (512 << 20, "512Mi"),
+            (3 << 29, "1536Mi"),
+            (1 << 60, "1Ei"),
+        ] {
+            assert_eq!(format_bytes(bytes), text);
+        }
+        for (millis, text) in [(250, "250m"), (1500, "1500m"), (2000, "2")] {
+            assert_eq!(format_millis(millis), text);
+        }
+    }
+
+    #[test]
     fn refuses_the_rest() {
         for text in [
             "",
@@ -181,6 +230,8 @@ mod tests {
             let _ = parse_millis(&text);
             prop_assert_eq!(parse_units(&number.to_string()), Ok(number));
             prop_assert_eq!(parse_millis(&format!("{number}m")), Ok(number));
+            prop_assert_eq!(parse_units(&format_bytes(number)), Ok(number));
+            prop_assert_eq!(parse_millis(&format_millis(number)), Ok(number));
         }
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::PodResources;
 use crate::api::job::{ContentJobSpec, KeyRef, TaskKind};
 use crate::content::BundleFacts;
 use crate::runtimes::{Choice, LanguageName};
@@ -100,9 +101,12 @@ pub struct ProcessPlan {
     pub tmp: TmpDir,
     /// What covers `/home` (FS5).
     pub home: HomePlan,
-    /// Limits.
+    /// Limits that the helper sets; in local mode those of the sandbox as well.
     #[serde(skip_serializing_if = "Limits::is_empty")]
     pub limits: Limits,
+    /// Requests and limits of the Pod (SC7); none in local mode.
+    #[serde(skip_serializing_if = "PodResources::is_empty")]
+    pub resources: PodResources,
     /// Ended after this many seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout_seconds: Option<u64>,
@@ -110,7 +114,7 @@ pub struct ProcessPlan {
     pub output: Output,
     /// Environment (EN).
     pub env: BTreeMap<String, EnvValue>,
-    /// Files written for this process alone, shown read-only below `names::MOUNT_INPUTS` (a ConfigMap in Pod mode).
+    /// Files written for this process alone, shown read-only below `names::MOUNT_INPUTS`.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub inputs: Vec<InputFile>,
 }

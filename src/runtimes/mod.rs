@@ -22,6 +22,7 @@ pub use parse::{RuntimesError, parse};
 pub use select::{CandidateReport, NoCandidate, explain, select};
 pub use types::*;
 pub use version::{Requirement, RequirementError, Version, VersionError};
+pub use volumes::{VolumeMount, VolumeSource, VolumeTarget};
 
 /// Name of the runtime that stands for this machine's own installations (EX1).
 pub const LOCAL_RUNTIME: &str = "local";

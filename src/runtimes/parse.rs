@@ -134,12 +134,7 @@ fn runtime(entry: Entry) -> Runtime {
             .into_iter()
             .filter_map(|(name, language)| Some((name, installations(language?)?)))
             .collect(),
-        volume_mounts: entry
-            .volume_mounts
-            .unwrap_or_default()
-            .into_iter()
-            .map(|mount| serde_json::to_value(mount).expect("texts and flags always become JSON"))
-            .collect(),
+        volume_mounts: entry.volume_mounts,
     }
 }
 

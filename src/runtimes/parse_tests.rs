@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::runtimes::ImageMatching;
+use crate::runtimes::{ImageMatching, VolumeSource};
 
 fn read(text: &str) -> Runtimes {
     parse(text, "runtimes.yaml").unwrap()
@@ -39,7 +39,9 @@ fn the_file_that_comes_with_the_project_is_read() {
         drivers.supervisor,
         ["/usr/local/bin/with-drivers", "--profile", "content default"]
     );
-    assert_eq!(drivers.volume_mounts[0]["source"]["pvc_name"], "driver-licences");
+    assert!(
+        matches!(&drivers.volume_mounts[0].source, VolumeSource::Pvc { pvc_name } if pvc_name == "driver-licences")
+    );
 }
 
 const MAP: &str = r#"
@@ -90,7 +92,7 @@ fn the_list_of_the_api_is_read() {
     assert_eq!(one.matching, ImageMatching::None);
     assert!(one.supervisor.is_empty());
     assert_eq!(one.installations.len(), 1);
-    assert_eq!(one.volume_mounts[0]["source"]["nfs_host"], "h");
+    assert!(matches!(&one.volume_mounts[0].source, VolumeSource::Nfs { nfs_host, .. } if nfs_host == "h"));
 }
 
 /// Proves: EX4 (P)

@@ -10,7 +10,7 @@ use serde::{
     de::{self, IgnoredAny, MapAccess, SeqAccess, Visitor, value},
 };
 
-use super::{ImageMatching, LOCAL_RUNTIME, version::Version, volumes::VolumeMount, words};
+use super::{ImageMatching, LOCAL_RUNTIME, VolumeMount, version::Version, volumes, words};
 
 /// A whole file.
 pub(super) enum Document {
@@ -45,7 +45,8 @@ pub(super) struct Entry {
     pub(super) quarto: Option<Language>,
     pub(super) nodejs: Option<Language>,
     pub(super) tensorflow: Option<Language>,
-    pub(super) volume_mounts: Option<Vec<VolumeMount>>,
+    #[serde(default, deserialize_with = "volumes::distinct")]
+    pub(super) volume_mounts: Vec<VolumeMount>,
     #[serde(default, rename = "id")]
     _id: IgnoredAny,
     #[serde(default, rename = "guid")]

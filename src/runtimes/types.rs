@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::VolumeMount;
+
 /// A language whose interpreter content may need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -96,7 +98,7 @@ pub struct Runtime {
     /// Interpreters by language.
     pub installations: BTreeMap<LanguageName, Vec<Installation>>,
     /// Volumes that every process of this image mounts, as written.
-    pub volume_mounts: Vec<serde_json::Value>,
+    pub volume_mounts: Vec<VolumeMount>,
 }
 
 /// All runtimes of one mode, in the order of the file.
@@ -149,5 +151,5 @@ pub struct Choice {
     pub explanation: Vec<String>,
     /// Volume mounts of the runtime, as written.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub volume_mounts: Vec<serde_json::Value>,
+    pub volume_mounts: Vec<VolumeMount>,
 }

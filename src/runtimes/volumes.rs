@@ -8,69 +8,100 @@ use crate::names;
 
 /// One volume that every process of an image mounts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(super) struct VolumeMount {
-    source: Source,
-    target: Target,
+pub struct VolumeMount {
+    /// What is mounted.
+    pub source: VolumeSource,
+    /// Where.
+    pub target: VolumeTarget,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What is mounted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "volume_type", rename_all = "lowercase")]
+pub enum VolumeSource {
+    /// A directory of an NFS server.
+    Nfs {
+        /// The server.
+        nfs_host: String,
+        /// The directory.
+        nfs_export_path: String,
+    },
+    /// A claim.
+    Pvc {
+        /// Its name.
+        pvc_name: String,
+    },
+}
+
+/// Where a volume is mounted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, expecting = "a map with the key 'path'")]
+pub struct VolumeTarget {
+    /// Absolute path, without needless slashes.
+    pub path: String,
+    /// Whether it can only be read.
+    #[serde(default)]
+    pub read_only: bool,
+}
+
+#[derive(Clone, Copy, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum VolumeType {
     Nfs,
     Pvc,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields, expecting = "a map with the key 'volume_type'")]
-struct Source {
+struct WrittenSource {
     volume_type: VolumeType,
-    #[serde(skip_serializing_if = "Option::is_none")]
     nfs_host: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     nfs_export_path: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
     pvc_name: Option<String>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, expecting = "a map with the key 'path'")]
-struct Target {
-    path: String,
-    #[serde(default)]
-    read_only: bool,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, expecting = "a map with the keys 'source' and 'target'")]
 struct Written {
-    source: Source,
-    target: Target,
+    source: WrittenSource,
+    target: VolumeTarget,
 }
 
 impl<'de> Deserialize<'de> for VolumeMount {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let Written { source, target } = Written::deserialize(deserializer)?;
-        source.check().map_err(de::Error::custom)?;
-        check_target(&target.path).map_err(de::Error::custom)?;
-        Ok(Self { source, target })
+        Ok(Self {
+            source: source.read().map_err(de::Error::custom)?,
+            target: VolumeTarget {
+                path: read_target(&target.path).map_err(de::Error::custom)?,
+                ..target
+            },
+        })
     }
 }
 
-impl Source {
-    fn check(&self) -> Result<(), &'static str> {
-        let given = |value: &Option<String>| value.as_deref().is_some_and(|text| !text.is_empty());
-        let nfs = (given(&self.nfs_host), given(&self.nfs_export_path));
-        match self.volume_type {
-            VolumeType::Nfs if nfs == (true, true) && !given(&self.pvc_name) => Ok(()),
-            VolumeType::Nfs => Err("an nfs volume needs nfs_host and nfs_export_path, and no pvc_name"),
-            VolumeType::Pvc if given(&self.pvc_name) && nfs == (false, false) => Ok(()),
-            VolumeType::Pvc => Err("a pvc volume needs pvc_name, and no nfs_host or nfs_export_path"),
+impl WrittenSource {
+    fn read(self) -> Result<VolumeSource, &'static str> {
+        let given = |value: Option<String>| value.filter(|text| !text.is_empty());
+        let parts = (
+            given(self.nfs_host),
+            given(self.nfs_export_path),
+            given(self.pvc_name),
+        );
+        match (self.volume_type, parts) {
+            (VolumeType::Nfs, (Some(nfs_host), Some(nfs_export_path), None)) => Ok(VolumeSource::Nfs {
+                nfs_host,
+                nfs_export_path,
+            }),
+            (VolumeType::Nfs, _) => Err("an nfs volume needs nfs_host and nfs_export_path, and no pvc_name"),
+            (VolumeType::Pvc, (None, None, Some(pvc_name))) => Ok(VolumeSource::Pvc { pvc_name }),
+            (VolumeType::Pvc, _) => Err("a pvc volume needs pvc_name, and no nfs_host or nfs_export_path"),
         }
     }
 }
 
 /// Refuses a target that would cover what content sees, or that content's directories would cover.
-fn check_target(path: &str) -> Result<(), String> {
+fn read_target(path: &str) -> Result<String, String> {
     let target = Path::new(path);
     let plain = target
         .components()
@@ -80,14 +111,29 @@ fn check_target(path: &str) -> Result<(), String> {
             "the target path '{path}' must be absolute and without '..'"
         ));
     }
-    for own in [names::MOUNT_DIR, names::MOUNT_RUNTIME] {
+    for own in [names::MOUNT_DIR, names::MOUNT_OFFHOST] {
         if target.starts_with(own) || Path::new(own).starts_with(target) {
             return Err(format!(
                 "a volume at '{path}' would cover {own}, where content is mounted; choose another path"
             ));
         }
     }
-    Ok(())
+    let parts: Vec<&str> = path.split('/').filter(|part| !part.is_empty()).collect();
+    Ok(format!("/{}", parts.join("/")))
+}
+
+/// Reads the volumes of an image; two at one place are refused.
+pub(super) fn distinct<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<VolumeMount>, D::Error> {
+    let mounts = Option::<Vec<VolumeMount>>::deserialize(deserializer)?.unwrap_or_default();
+    for (place, later) in mounts.iter().enumerate() {
+        let path = &later.target.path;
+        if mounts[..place].iter().any(|earlier| earlier.target.path == *path) {
+            return Err(de::Error::custom(format!(
+                "two volumes are mounted at '{path}'; keep one of them"
+            )));
+        }
+    }
+    Ok(mounts)
 }
 
 #[cfg(test)]
@@ -124,6 +170,30 @@ mod tests {
         }
     }
 
+    #[test]
+    fn two_volumes_have_two_places() {
+        #[derive(Debug, Deserialize)]
+        struct Image {
+            #[serde(deserialize_with = "distinct")]
+            volume_mounts: Vec<VolumeMount>,
+        }
+        let read = |paths: [&str; 2]| {
+            let mount =
+                |path| format!("{{source: {{volume_type: pvc, pvc_name: x}}, target: {{path: {path}}}}}");
+            let yaml = format!("volume_mounts: [{}]", paths.map(mount).join(", "));
+            serde_yaml::from_str::<Image>(&yaml).map_err(|error| error.to_string())
+        };
+        assert_eq!(
+            read(["/a//b/", "/c"]).unwrap().volume_mounts[0].target.path,
+            "/a/b"
+        );
+        assert!(
+            read(["/a", "/a/"])
+                .unwrap_err()
+                .contains("two volumes are mounted at '/a'")
+        );
+    }
+
     /// Proves: PW3 (P)
     #[test]
     fn a_volume_can_not_cover_the_content() {
@@ -134,6 +204,7 @@ mod tests {
             "/opt/rstudio-connect/mnt/",
             "/opt/rstudio-connect/mnt/app",
             "/opt/offhost",
+            "/opt/offhost/bin",
             "data",
             "/data/../opt",
         ] {

@@ -1,5 +1,7 @@
 //! The typed settings, from the resolved values. Pure.
 
+mod kubernetes;
+
 use std::path::{Path, PathBuf};
 
 use super::error::SettingsError;
@@ -31,6 +33,8 @@ pub(super) fn build(resolved: &Resolved, config: Option<&Path>) -> Built<Setting
         r_repositories: from.repositories(),
         jobs: from.jobs()?,
         sandbox: from.sandbox()?,
+        scheduler: from.scheduler()?,
+        kubernetes: from.kubernetes()?,
         runtimes_file: from.optional_path("ExecutionEnvironments", "ConfigFilePath"),
         config_dir: config.and_then(Path::parent).map(Path::to_owned),
     })

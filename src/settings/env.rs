@@ -78,7 +78,11 @@ fn add(
         return layer.add(setting, None, Some(value), origin.clone());
     }
     layer.add(setting, None, None, origin.clone())?;
-    let separator = if value.contains('\n') { '\n' } else { ':' };
+    let separator = if value.contains('\n') {
+        '\n'
+    } else {
+        setting.kind.separator()
+    };
     for item in value.split(separator).map(str::trim) {
         layer.add(setting, None, Some(item), origin.clone())?;
     }

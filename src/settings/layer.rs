@@ -105,8 +105,8 @@ fn value_error(setting: &Setting, name: Option<&str>, origin: Origin, problem: V
 
 fn check(setting: &Setting, text: &str) -> Result<(), ValueError> {
     let optional = match setting.kind {
-        Kind::Text | Kind::Command => true,
-        Kind::Path => setting.default.is_empty() && !setting.named,
+        Kind::Text | Kind::Command | Kind::Object | Kind::SubPath => true,
+        Kind::Path | Kind::Choice(_) => setting.default.is_empty() && !setting.named,
         kind => kind.is_multi(),
     };
     if text.trim().is_empty() {
@@ -120,6 +120,10 @@ fn check(setting: &Setting, text: &str) -> Result<(), ValueError> {
         Kind::Size => values::parse_size(text).map(drop),
         Kind::Command => values::parse_command(text).map(drop),
         Kind::Choice(choices) | Kind::Choices(choices) => values::parse_choice(text, choices).map(drop),
+        Kind::Object | Kind::Objects => Ok(values::parse_object_name(text).map(drop)?),
+        Kind::SubPath => Ok(values::parse_sub_path(text).map(drop)?),
+        Kind::Labels => Ok(values::parse_label(text).map(drop)?),
+        Kind::Tolerations => Ok(values::parse_toleration(text).map(drop)?),
         Kind::Path | Kind::Paths if !text.starts_with('/') => Err(ValueError::RelativePath(text.to_owned())),
         Kind::Path | Kind::Paths | Kind::Text | Kind::Texts | Kind::Name => Ok(()),
     }

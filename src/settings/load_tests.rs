@@ -5,6 +5,8 @@ use std::fs;
 use super::*;
 use crate::runtimes::Matching;
 
+#[path = "kubernetes_tests.rs"]
+mod kubernetes;
 #[path = "refusal_tests.rs"]
 mod refusals;
 

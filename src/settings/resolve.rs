@@ -8,7 +8,8 @@ use super::error::SettingsError;
 use super::gcfg::Document;
 use super::layer::{Found, Layer, NamedFound, from_document};
 use super::origin::{Origin, SettingValue};
-use super::table::{Product, Setting};
+use super::table::{Kind, Product, Setting};
+use super::values;
 
 /// Defaults that depend on the machine or the user, by section and key.
 pub(super) type Defaults = BTreeMap<(&'static str, &'static str), (String, Origin)>;
@@ -103,6 +104,15 @@ impl Resolved {
         self.values
             .get(&(section, key))
             .expect("every setting of the table has an entry")
+    }
+
+    /// The word of a setting with choices, as the table spells it; `None` where it is empty.
+    pub(super) fn choice(&self, section: &'static str, key: &'static str) -> Option<&'static str> {
+        let choices = match self.product.find(section, key)?.kind {
+            Kind::Choice(choices) => choices,
+            _ => return None,
+        };
+        values::parse_choice(&self.one(section, key).value, choices).ok()
     }
 
     /// The values in sections with a name, in order.

@@ -1,7 +1,9 @@
 //! The typed settings that the rest of the system reads. Defaults are those of `table.rs`.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use super::values::Toleration;
 use crate::runtimes::Matching;
 
 /// Everything the configuration says, with defaults filled in.
@@ -31,6 +33,10 @@ pub struct Settings {
     pub jobs: Jobs,
     /// `[Sandbox]`: settings of this system's own sandbox.
     pub sandbox: Sandbox,
+    /// `[Scheduler]`: resources of a process in a Pod (SC7).
+    pub scheduler: Scheduler,
+    /// `[Kubernetes]`: Pod mode.
+    pub kubernetes: Kubernetes,
     /// `ExecutionEnvironments.ConfigFilePath` (`Launcher.ClusterDefinition` in older files): `runtimes.yaml`.
     pub runtimes_file: Option<PathBuf>,
     /// The directory the configuration was read from; masked (FS1).
@@ -134,4 +140,92 @@ pub struct Sandbox {
     pub file_size_limit: u64,
     /// `Sandbox.OpenFilesLimit`; 0 keeps the server's.
     pub open_files_limit: u64,
+}
+
+/// The resources of `[Scheduler]` (SC7).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Scheduler {
+    /// `CPURequest` and so on, in thousandths of a CPU.
+    pub cpu: Amounts,
+    /// `MemoryRequest` and so on, in bytes.
+    pub memory: Amounts,
+    /// `EphemeralStorageRequest` and so on, in bytes.
+    pub ephemeral_storage: Amounts,
+    /// `NvidiaGPULimit`, `MaxNvidiaGPULimit`.
+    pub nvidia_gpu: Devices,
+    /// `AMDGPULimit`, `MaxAMDGPULimit`.
+    pub amd_gpu: Devices,
+}
+
+/// What a process gets of one resource, and the most it may ask for. 0 is none, or no bound.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Amounts {
+    /// Set aside unless the content says otherwise.
+    pub request: u64,
+    /// Not exceeded unless the content says otherwise.
+    pub limit: u64,
+    /// Bound of the request.
+    pub max_request: u64,
+    /// Bound of the limit.
+    pub max_limit: u64,
+}
+
+/// How many devices of one kind a process gets, and the most it may ask for. 0 is none, or no bound.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Devices {
+    /// Given unless the content says otherwise.
+    pub limit: u64,
+    /// Bound of that.
+    pub max_limit: u64,
+}
+
+/// `[Kubernetes]`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Kubernetes {
+    /// `Kubernetes.Namespace`; the controller's own when absent.
+    pub namespace: Option<String>,
+    /// `Kubernetes.DataDirPVCName`: the claim of `Server.DataDir`; Pod mode needs it.
+    pub data_dir_pvc_name: Option<String>,
+    /// `Kubernetes.DataDirPVCSubPath`: the directory of that volume which is `Server.DataDir`; its root when absent.
+    pub data_dir_pvc_sub_path: Option<String>,
+    /// `Kubernetes.ExecImage`: the image with the helper and the starters; Pod mode needs it.
+    pub exec_image: Option<String>,
+    /// `Kubernetes.ImageVolumes`.
+    pub image_volumes: ImageVolumes,
+    /// `Kubernetes.ImagePullPolicy`, in Kubernetes' words.
+    pub image_pull_policy: Option<&'static str>,
+    /// `Kubernetes.ImagePullSecret`.
+    pub image_pull_secrets: Vec<String>,
+    /// `Kubernetes.ServiceAccount`, for jobs that name none.
+    pub service_account: Option<String>,
+    /// `Kubernetes.RuntimeClassName`.
+    pub runtime_class_name: Option<String>,
+    /// `Kubernetes.PriorityClassName`, for jobs that name none.
+    pub priority_class_name: Option<String>,
+    /// `Kubernetes.UserNamespaces`.
+    pub user_namespaces: bool,
+    /// `Kubernetes.NodeSelector`.
+    pub node_selector: BTreeMap<String, String>,
+    /// `Kubernetes.Toleration`.
+    pub tolerations: Vec<Toleration>,
+    /// `Kubernetes.TmpSizeLimit` in bytes; 0 is unlimited.
+    pub tmp_size_limit: u64,
+    /// `Kubernetes.HomeSizeLimit` in bytes; 0 is unlimited.
+    pub home_size_limit: u64,
+    /// `Kubernetes.NodeLostSeconds`.
+    pub node_lost_seconds: u32,
+    /// `Kubernetes.TTLSecondsAfterFinished`; finished jobs are kept when absent.
+    pub ttl_seconds_after_finished: Option<u32>,
+}
+
+/// How the helper comes into a Pod.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ImageVolumes {
+    /// Mounted where the cluster has image volumes, else copied.
+    #[default]
+    Auto,
+    /// Mounted.
+    Always,
+    /// Copied by an init container.
+    Never,
 }

@@ -1,8 +1,12 @@
-//! What the text of a value means: switches, numbers, durations, sizes, commands.
+//! What the text of a value means: switches, numbers, durations, sizes, commands, objects.
+
+mod objects;
 
 use std::time::Duration;
 
 use super::decimal::Decimal;
+
+pub use objects::*;
 
 /// A value that can not be read as its setting's kind.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -62,6 +66,9 @@ pub enum ValueError {
         "the program '{0}' is not an absolute path; write the command with its whole path, such as /usr/bin/nice -n 2"
     )]
     RelativeProgram(String),
+    /// What Kubernetes would refuse.
+    #[error(transparent)]
+    Object(#[from] ObjectError),
 }
 
 /// Reads a switch: `true`, `yes`, `on`, `1`, `false`, `no`, `off`, `0`, in any case.

@@ -17,10 +17,23 @@ pub struct Problem {
 /// Everything that was found out about a job besides the job itself.
 #[derive(Clone, Debug, PartialEq)]
 pub struct World {
-    /// What reading and planning the job gave.
+    /// The deployment that the job works on, as soon as that is known: also where planning it then fails.
+    pub bundle: Option<BundleSeen>,
+    /// What reading and planning the job gave. Not looked at while the open attempt has a Pod.
     pub planned: Planned,
-    /// The Pod of the attempt that is open in the job's status.
+    /// The Pod of the attempt that is open in the job's status ([`super::open_attempt`]).
     pub pod: PodSeen,
+    /// `Kubernetes.TTLSecondsAfterFinished`, for jobs that say nothing themselves.
+    pub ttl_seconds_after_finished: Option<i64>,
+}
+
+/// The deployment that a job works on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BundleSeen {
+    /// The content item.
+    pub content: String,
+    /// Number of the bundle.
+    pub bundle: String,
 }
 
 /// What reading and planning a job gave.
@@ -37,10 +50,6 @@ pub enum Planned {
 /// A job that can be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ready {
-    /// The content item.
-    pub content: String,
-    /// Number of the bundle.
-    pub bundle: String,
     /// The chosen entry of `runtimes.yaml`; none where no process is needed.
     pub runtime: Option<String>,
     /// Its image.
@@ -75,6 +84,22 @@ pub enum EnvironmentState {
     Installing(String),
     /// Its job has failed for good since this job was made; the sentence of that job.
     Failed(String),
+}
+
+/// What is known of a Pod besides the Pod itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PodContext {
+    /// Name of the job, for the command that shows the output.
+    pub job: String,
+    /// The entry of `runtimes.yaml` that names its image.
+    pub runtime: Option<String>,
+    /// After how long the process is ended.
+    pub timeout_seconds: Option<i64>,
+    /// `Kubernetes.NodeLostSeconds`: how long after the time of grace of a deleted Pod its node is taken for lost that does
+    /// not say that it has ended. A kubelet that is alive says so within a second or two.
+    pub node_lost_seconds: i64,
+    /// Now.
+    pub now: Timestamp,
 }
 
 /// What was seen of the Pod of the open attempt.
@@ -120,6 +145,13 @@ pub enum Stage {
     Running {
         /// Since when.
         since: Option<Timestamp>,
+    },
+    /// It is being deleted, and its node has not said yet that its process has ended.
+    Leaving {
+        /// From then on the node is taken for lost.
+        until: Timestamp,
+        /// Who deleted it.
+        problem: Problem,
     },
     /// It is over.
     Ended(Ending),

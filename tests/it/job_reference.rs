@@ -131,7 +131,11 @@ fn kind(schema: &Value) -> String {
     };
     match named {
         Some("array") => format!("list of {}{}", kind(&schema["items"]), most(&schema["maxItems"])),
+        Some("object") if schema["additionalProperties"]["x-kubernetes-int-or-string"] == true => {
+            "map of quantities".to_owned()
+        }
         Some("object") => "map of strings".to_owned(),
+        Some("boolean") => "true or false".to_owned(),
         Some("string") => format!("string{}", most(&schema["maxLength"])),
         Some("integer") => format!("integer, {} to {}", schema["minimum"], schema["maximum"]),
         other => panic!("the reference has no word for {other:?} in {schema}"),

@@ -16,9 +16,9 @@ with the key alone, without `=`, drops the values before it. A key that is not o
 section that is, is an error.
 
 Every setting has a variable that comes before the file. A repeatable setting takes several values from its
-variable: one a line, or, in a single line, separated by `:`. An empty variable is an empty list. `NAME` in a
-variable is the name of the section in upper case, with `_` for each other sign; a repository that the file
-does not have gets the name as it stands in the variable.
+variable: one a line, or, in a single line, separated by `:` (tolerations by `,`). An empty variable is an empty
+list. `NAME` in a variable is the name of the section in upper case, with `_` for each other sign; a repository
+that the file does not have gets the name as it stands in the variable.
 
 Kinds of values: a *switch* is `true`, `yes`, `on`, `1` or `false`, `no`, `off`, `0`; a *duration* is written
 `12h`, `1m30s` or `500ms`, and a plain number is nanoseconds; a *size* is written `42`, `5 MB` (millions) or
@@ -93,6 +93,11 @@ fn kind_words(kind: Kind) -> String {
         Kind::Choice(words) => format!("`{}`", words.join("`, `")),
         Kind::Choices(words) => format!("`{}`; repeatable", words.join("`, `")),
         Kind::Command => "command".to_owned(),
+        Kind::Object => "name of an object".to_owned(),
+        Kind::Objects => "name of an object, repeatable".to_owned(),
+        Kind::SubPath => "path inside a volume".to_owned(),
+        Kind::Labels => "label, repeatable".to_owned(),
+        Kind::Tolerations => "toleration, repeatable".to_owned(),
     }
 }
 

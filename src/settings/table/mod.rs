@@ -2,6 +2,7 @@
 
 mod connect;
 mod known;
+mod kubernetes;
 mod markdown;
 mod package_manager;
 #[cfg(test)]
@@ -35,7 +36,7 @@ impl Product {
     #[must_use]
     pub fn settings(self) -> &'static [Setting] {
         match self {
-            Self::Connect => connect::SETTINGS,
+            Self::Connect => CONNECT,
             Self::PackageManager => package_manager::SETTINGS,
         }
     }
@@ -81,6 +82,24 @@ impl Product {
         read.chain(left.flat_map(|known| known.keys.iter().copied()))
             .collect()
     }
+}
+
+/// The settings of both tables.
+const CONNECT: &[Setting] = &joined();
+
+const fn joined() -> [Setting; connect::SETTINGS.len() + kubernetes::SETTINGS.len()] {
+    let first = connect::SETTINGS;
+    let mut all = [first[0]; connect::SETTINGS.len() + kubernetes::SETTINGS.len()];
+    let mut at = 0;
+    while at < all.len() {
+        all[at] = if at < first.len() {
+            first[at]
+        } else {
+            kubernetes::SETTINGS[at - first.len()]
+        };
+        at += 1;
+    }
+    all
 }
 
 /// Whether two names of sections or keys are the same name.
@@ -169,13 +188,36 @@ pub enum Kind {
     Choices(&'static [&'static str]),
     /// A command: the absolute path of a program, and arguments.
     Command,
+    /// The name of a Kubernetes object.
+    Object,
+    /// Names of Kubernetes objects, repeatable.
+    Objects,
+    /// A relative path inside a volume.
+    SubPath,
+    /// Labels `key=value`, repeatable.
+    Labels,
+    /// Tolerations `key[=value]:Effect[:seconds]`, repeatable.
+    Tolerations,
 }
 
 impl Kind {
     /// Whether entries are collected instead of the last one counting.
     #[must_use]
     pub fn is_multi(self) -> bool {
-        matches!(self, Self::Texts | Self::Paths | Self::Choices(_))
+        matches!(
+            self,
+            Self::Texts | Self::Paths | Self::Choices(_) | Self::Objects | Self::Labels | Self::Tolerations
+        )
+    }
+
+    /// What stands between the values of a repeatable setting in a variable of one line.
+    #[must_use]
+    pub fn separator(self) -> char {
+        match self {
+            // A colon is part of each.
+            Self::Tolerations => ',',
+            _ => ':',
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::process::Command;
 use super::place::{Call, OFFHOST, Place};
 use crate::support::needs;
 
-const COMMANDS: [&str; 19] = [
+const COMMANDS: [&str; 21] = [
     "",
     "run",
     "plan",
@@ -22,7 +22,9 @@ const COMMANDS: [&str; 19] = [
     "runtimes list",
     "runtimes match",
     "settings",
+    "logs",
     "doctor",
+    "crd",
     "completions",
     "man",
 ];

@@ -11,7 +11,9 @@ use offhost::identity::{Account, Accounts};
 use offhost::plan::{Mode, Plan, PlanError, Task, plan};
 use offhost::runtimes::{ImageMatching, Installation, LanguageName, Matching, Runtime, Runtimes};
 use offhost::sandbox::{Place, SandboxMode};
-use offhost::settings::{Applications, Language, PackageManager, Repository, Sandbox, Server, Settings};
+use offhost::settings::{
+    Applications, Kubernetes, Language, PackageManager, Repository, Sandbox, Scheduler, Server, Settings,
+};
 
 pub(crate) use bundles::*;
 
@@ -145,6 +147,8 @@ fn settings() -> Settings {
             file_size_limit: 0,
             open_files_limit: 0,
         },
+        scheduler: Scheduler::default(),
+        kubernetes: Kubernetes::default(),
         runtimes_file: None,
         config_dir: Some(PathBuf::from("/etc/rstudio-connect")),
     }

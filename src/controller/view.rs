@@ -1,0 +1,228 @@
+//! Everything that the watches have told, and who is to be asked to look when something changes.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use k8s_openapi::api::core::v1::{Event, Pod};
+use kube::ResourceExt;
+
+use super::cache::Cache;
+use super::health::Health;
+use super::index::{Awaited, Index, awaited_archive};
+use super::pod_events::PodEvents;
+use super::schedule::Key;
+use super::seen::{SeenJob, trim};
+use super::worker::Triggers;
+use crate::api::resource::ContentJob;
+use crate::api::status::{ContentJobStatus, SUCCEEDED};
+use crate::names::{KIND_CONTENT_JOB, LABEL_ENVIRONMENT};
+use crate::reason::Reason;
+
+/// What is watched, in the words of the API.
+pub const WATCHED: [&str; 3] = ["contentjobs", "pods", "events"];
+
+/// What was seen.
+#[derive(Debug)]
+pub struct View {
+    /// The jobs.
+    pub jobs: Arc<Cache<SeenJob>>,
+    /// The Pods of jobs.
+    pub pods: Cache<Pod>,
+    /// Warnings about Pods.
+    pub events: PodEvents,
+    /// Which jobs wait for what.
+    pub index: Index,
+    /// Whether everything was listed.
+    pub health: Arc<Health>,
+    /// Who looks at jobs; nobody does in a replica that stands by.
+    triggers: Mutex<Option<Triggers>>,
+    /// Names of the Pods of each job.
+    pods_of: Mutex<HashMap<String, BTreeSet<String>>>,
+}
+
+impl Default for View {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl View {
+    /// Nothing was seen yet, and nobody looks.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            jobs: Arc::default(),
+            pods: Cache::default(),
+            events: PodEvents::default(),
+            index: Index::default(),
+            health: Arc::new(Health::of(&WATCHED)),
+            triggers: Mutex::default(),
+            pods_of: Mutex::default(),
+        }
+    }
+
+    /// Has jobs looked at from now on, beginning with all that there are.
+    pub fn look_from_now_on(&self, triggers: Triggers) {
+        *self.triggers() = Some(triggers);
+        for seen in self.jobs.all() {
+            self.ask(seen.name_any());
+        }
+        let owners: Vec<String> = self.owners().keys().cloned().collect();
+        for job in owners {
+            self.ask(job);
+        }
+    }
+
+    /// Asks for a look at a job.
+    pub fn ask(&self, job: impl Into<Key>) {
+        if let Some(triggers) = &*self.triggers() {
+            triggers.ask(job);
+        }
+    }
+
+    fn triggers(&self) -> MutexGuard<'_, Option<Triggers>> {
+        // It is set whole.
+        self.triggers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A job is as it is given here.
+    pub fn job_seen(&self, seen: SeenJob) {
+        let name = Key::from(seen.name_any());
+        if self.take_job(seen) {
+            self.ask(name);
+        }
+    }
+
+    /// A write of our own made this of a job: whoever wrote it knows, so nobody is asked to look at it.
+    pub fn job_written(&self, seen: SeenJob) {
+        self.take_job(seen);
+    }
+
+    /// A job is gone.
+    pub fn job_gone(&self, name: &str, uid: Option<&str>) {
+        if self.jobs.forget(name, uid) {
+            let name = Key::from(name);
+            self.index.gone(&name);
+            self.ask_those_who_wait(&name);
+            self.ask(name);
+        }
+    }
+
+    /// A Pod is as it is given here. Says whether that was news.
+    pub fn pod_seen(&self, mut pod: Pod) -> bool {
+        trim(&mut pod.metadata);
+        let owner = owner(&pod);
+        if let Some(uid) = &pod.metadata.uid {
+            self.events.pod_seen(uid);
+        }
+        let name = pod.name_any();
+        let news = self.pods.learn(pod);
+        if let (true, Some((job, _))) = (news, owner) {
+            self.owners().entry(job.clone()).or_default().insert(name);
+            self.ask(job);
+        }
+        news
+    }
+
+    /// The Pods that belong to a job of this name, whichever uid it has.
+    #[must_use]
+    pub fn pods_of(&self, job: &str) -> Vec<Arc<Pod>> {
+        let names = self.owners().get(job).cloned().unwrap_or_default();
+        names.iter().filter_map(|name| self.pods.get(name)).collect()
+    }
+
+    /// A Pod is gone.
+    pub fn pod_gone(&self, pod: &Pod) {
+        if self.pods.forget(&pod.name_any(), pod.metadata.uid.as_deref()) {
+            self.pod_forgotten(pod);
+        }
+    }
+
+    /// A Pod is not among those that are kept any more.
+    pub fn pod_forgotten(&self, pod: &Pod) {
+        if let Some(uid) = &pod.metadata.uid {
+            self.events.pod_gone(uid);
+        }
+        let Some((job, _)) = owner(pod) else { return };
+        let mut owners = self.owners();
+        if let Some(names) = owners.get_mut(&job) {
+            names.remove(&pod.name_any());
+            if names.is_empty() {
+                owners.remove(&job);
+            }
+        }
+        drop(owners);
+        self.ask(job);
+    }
+
+    fn owners(&self) -> MutexGuard<'_, HashMap<String, BTreeSet<String>>> {
+        // Each change is one insertion or removal.
+        self.pods_of.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Something was told about a Pod.
+    pub fn event_seen(&self, mut event: Event) {
+        trim(&mut event.metadata);
+        let about = &event.involved_object;
+        let pod = about.name.as_deref().and_then(|name| self.pods.get(name));
+        let pod = pod.filter(|pod| pod.metadata.uid == about.uid);
+        self.events.learn(event, pod.is_some());
+        if let Some((job, _)) = pod.as_deref().and_then(owner) {
+            self.ask(job);
+        }
+    }
+
+    fn take_job(&self, seen: SeenJob) -> bool {
+        let name = Key::from(seen.name_any());
+        let before = self.jobs.get(&name);
+        let told = is_install(&seen.job) && is_told(before.as_deref().map(|seen| &seen.job), &seen.job);
+        let awaited = awaited_archive(&seen.job);
+        let news = self.jobs.learn(seen);
+        if news {
+            self.index.seen(&name, awaited);
+        }
+        if news && told {
+            self.ask_those_who_wait(&name);
+        }
+        news
+    }
+
+    fn ask_those_who_wait(&self, job: &Key) {
+        for waiting in self.index.waiting_for(&Awaited::Job(job.to_string())) {
+            self.ask(waiting);
+        }
+    }
+}
+
+/// Name and uid of the job that a Pod belongs to.
+#[must_use]
+pub fn owner(pod: &Pod) -> Option<(String, String)> {
+    let owner = pod
+        .owner_references()
+        .iter()
+        .find(|owner| owner.kind == KIND_CONTENT_JOB && owner.controller == Some(true))?;
+    Some((owner.name.clone(), owner.uid.clone()))
+}
+
+fn is_install(job: &ContentJob) -> bool {
+    job.labels().contains_key(LABEL_ENVIRONMENT)
+}
+
+/// Whether those who wait for an installation are to hear of this change: it has ended, or something new is wrong with
+/// it. Its mere progress they read when they look the next time.
+fn is_told(before: Option<&ContentJob>, after: &ContentJob) -> bool {
+    let said = |job: Option<&ContentJob>| job.and_then(|job| succeeded(job.status.as_ref()?));
+    let (before, after) = (said(before), said(Some(after)));
+    let is_news =
+        |(status, reason): &(String, String)| status != "Unknown" || Reason::from_name(reason).is_some();
+    before != after && after.as_ref().is_some_and(is_news)
+}
+
+/// Status and reason of the condition `Succeeded`.
+fn succeeded(status: &ContentJobStatus) -> Option<(String, String)> {
+    let condition = status
+        .conditions
+        .iter()
+        .find(|condition| condition.type_ == SUCCEEDED)?;
+    Some((condition.status.clone(), condition.reason.clone()))
+}

@@ -1,0 +1,110 @@
+//! Name, labels, owner and finalizer of a Pod.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
+use sha2::{Digest, Sha256};
+
+use super::PodPlace;
+use crate::api::job::TaskKind;
+use crate::names;
+use crate::plan::{Plan, ProcessPlan, Purpose};
+use crate::settings::values::is_label_value;
+
+/// The longest value of a label.
+const LONGEST: usize = 63;
+
+pub(super) fn of(plan: &Plan, process: &ProcessPlan, place: &PodPlace) -> ObjectMeta {
+    ObjectMeta {
+        name: Some(place.pod_name.clone()),
+        namespace: Some(place.namespace.clone()),
+        labels: Some(labels(plan, process, place)),
+        annotations: Some(BTreeMap::from([(
+            "kubectl.kubernetes.io/default-container".to_owned(),
+            names::CONTENT_CONTAINER.to_owned(),
+        )])),
+        // Without blockOwnerDeletion, which on some clusters needs a permission on the job's finalizers; the job has
+        // a finalizer of its own.
+        owner_references: Some(vec![OwnerReference {
+            api_version: names::API_VERSION.to_owned(),
+            kind: names::KIND_CONTENT_JOB.to_owned(),
+            name: place.job.name.clone(),
+            uid: place.job.uid.clone(),
+            controller: Some(true),
+            block_owner_deletion: None,
+        }]),
+        finalizers: Some(vec![names::POD_FINALIZER.to_owned()]),
+        ..ObjectMeta::default()
+    }
+}
+
+/// The job's own labels, for queues and policies, and over them those that the system selects by.
+fn labels(plan: &Plan, process: &ProcessPlan, place: &PodPlace) -> BTreeMap<String, String> {
+    let mut labels = place.job.labels.clone();
+    let own = [
+        ("app.kubernetes.io/name", names::CONTENT_APP.to_owned()),
+        (
+            "app.kubernetes.io/component",
+            component(&process.purpose).to_owned(),
+        ),
+        ("app.kubernetes.io/part-of", "offhost".to_owned()),
+        ("app.kubernetes.io/managed-by", "offhost".to_owned()),
+        (names::LABEL_JOB_NAME, label_value(&place.job.name)),
+        (names::LABEL_JOB_UID, place.job.uid.clone()),
+        (names::LABEL_CONTENT, label_value(&plan.content)),
+        (names::LABEL_ATTEMPT, place.attempt.to_string()),
+    ];
+    labels.extend(own.map(|(name, value)| (name.to_owned(), value)));
+    labels
+}
+
+fn component(purpose: &Purpose) -> &'static str {
+    match purpose {
+        Purpose::Install(_) | Purpose::Task(TaskKind::Install | TaskKind::Deploy) => "install",
+        Purpose::Task(TaskKind::Render) => "render",
+        Purpose::Task(TaskKind::RenderSite) => "rendersite",
+        Purpose::Task(TaskKind::Run) => "run",
+    }
+}
+
+/// A name as the value of a label: itself where that can be one, else what is left of it and a digest of all of it.
+#[must_use]
+pub fn label_value(name: &str) -> String {
+    if is_label_value(name) {
+        return name.to_owned();
+    }
+    let digest = Sha256::digest(name);
+    let digest: String = digest[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+    let plain = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let kept: String = name
+        .chars()
+        .filter(plain)
+        .take(LONGEST - digest.len() - 1)
+        .collect();
+    match kept.trim_start_matches(['-', '_', '.']) {
+        "" => digest,
+        kept => format!("{kept}-{digest}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn long_names_are_cut_and_stay_apart() {
+        assert_eq!(label_value("sales-2024"), "sales-2024");
+        let long = "a".repeat(70);
+        let (first, second) = (label_value(&format!("{long}1")), label_value(&format!("{long}2")));
+        assert!(first != second && first.starts_with("aaa") && first.len() == LONGEST);
+    }
+
+    proptest! {
+        #[test]
+        fn any_name_becomes_a_label(name in "\\PC{0,80}|[-_.a-z]{0,90}") {
+            prop_assert!(is_label_value(&label_value(&name)), "{}", label_value(&name));
+        }
+    }
+}

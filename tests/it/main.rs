@@ -16,6 +16,7 @@ mod plan_fixture;
 mod plan_golden;
 mod plan_properties;
 mod plan_rules;
+mod reconcile;
 mod renders;
 mod repository;
 mod sandbox;

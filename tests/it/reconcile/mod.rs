@@ -1,0 +1,5 @@
+//! The controller's looks at jobs, against an API server in memory and a real volume: the world goes in, calls come out.
+
+mod crashes;
+mod fake_api;
+mod place;

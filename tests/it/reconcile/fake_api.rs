@@ -44,6 +44,9 @@ struct State {
     calls: Vec<Call>,
     faults: Faults,
     watchers: Vec<(String, mpsc::UnboundedSender<String>)>,
+    /// What watches were told, by version.
+    history: Vec<(u64, String, String)>,
+    is_down: bool,
     clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
 }
 
@@ -58,6 +61,8 @@ impl FakeApi {
             calls: Vec::new(),
             faults: Box::new(|_, _| Fault::None),
             watchers: Vec::new(),
+            history: Vec::new(),
+            is_down: false,
             clock,
         })))
     }
@@ -124,6 +129,12 @@ impl FakeApi {
         state.go_if_free("pods", name);
     }
 
+    /// The server goes away, or comes back.
+    pub(super) fn set_down(&self, is_down: bool) {
+        self.lock().is_down = is_down;
+        self.cut_watches(None);
+    }
+
     /// Cuts every watch off, after this line where one is given.
     pub(super) fn cut_watches(&self, last_words: Option<&str>) {
         for (_, watcher) in self.lock().watchers.drain(..) {
@@ -142,6 +153,9 @@ impl FakeApi {
         let body = axum::body::to_bytes(Body::new(body), usize::MAX).await.unwrap();
         let body: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
         let target = Target::of(&parts.method, &parts.uri);
+        if self.lock().is_down {
+            return Response::builder().status(503).body(Body::from("no endpoints")).unwrap();
+        }
         if target.is_watch {
             return self.watch(&target);
         }
@@ -176,9 +190,18 @@ impl FakeApi {
             .unwrap()
     }
 
+    /// Tells what came after a version, and what comes.
     fn watch(&self, target: &Target) -> Response<Body> {
         let (sender, receiver) = mpsc::unbounded_channel();
-        self.lock().watchers.push((target.resource.clone(), sender));
+        let mut state = self.lock();
+        let missed = state.history.iter().filter(|(version, resource, _)| {
+            *resource == target.resource && target.version.is_none_or(|since| *version > since)
+        });
+        for (_, _, line) in missed {
+            sender.send(line.clone()).unwrap();
+        }
+        state.watchers.push((target.resource.clone(), sender));
+        drop(state);
         let lines = stream_of(receiver).map(Ok::<_, std::convert::Infallible>);
         Response::new(Body::from_stream(lines))
     }
@@ -193,6 +216,7 @@ struct Target {
     subresource: Option<String>,
     is_watch: bool,
     is_dry_run: bool,
+    version: Option<u64>,
     labels: Vec<(String, String)>,
 }
 
@@ -230,6 +254,7 @@ impl Target {
             subresource: parts.next(),
             is_watch: field("watch").is_some(),
             is_dry_run: field("dryRun").is_some(),
+            version: field("resourceVersion").and_then(|version| version.parse().ok()),
             labels: labels
                 .map(|(key, value)| (key.to_owned(), value.to_owned()))
                 .collect(),
@@ -419,6 +444,7 @@ impl State {
 
     fn tell(&mut self, resource: &str, kind: &str, object: &Value) {
         let line = format!("{}\n", json!({"type": kind, "object": object}));
+        self.history.push((self.version, resource.to_owned(), line.clone()));
         self.watchers
             .retain(|(of, watcher)| of != resource || watcher.send(line.clone()).is_ok());
     }

@@ -2,4 +2,8 @@
 
 mod crashes;
 mod fake_api;
+mod leading;
 mod place;
+mod rows;
+mod stories;
+mod watching;

@@ -1,7 +1,9 @@
 //! Collects what the pure core needs to know: what is installed, what is cached, the server's environment.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use crate::api::job::{ContentJobSpec, TaskKind};
 use crate::content::BundleFacts;
@@ -27,6 +29,19 @@ pub struct Ids {
 /// The task of a job, with everything that was found for it. `data_dir` is `None` where there is none to look into.
 #[must_use]
 pub fn task(mode: Mode, ids: Ids, spec: ContentJobSpec, facts: BundleFacts, data_dir: Option<&Path>) -> Task {
+    task_of(mode, ids, spec, facts, data_dir, &Listings::default())
+}
+
+/// As [`task`], for whoever asks again and again: what did not change is not read again.
+#[must_use]
+pub fn task_of(
+    mode: Mode,
+    ids: Ids,
+    spec: ContentJobSpec,
+    facts: BundleFacts,
+    data_dir: Option<&Path>,
+    listings: &Listings,
+) -> Task {
     let server_env = match mode {
         Mode::Local => std::env::vars().collect(),
         // Nothing of the server reaches a Pod (EN3).
@@ -52,23 +67,25 @@ pub fn task(mode: Mode, ids: Ids, spec: ContentJobSpec, facts: BundleFacts, data
         facts,
         content_image: ids.content_image,
         server_env,
-        installed: data_dir.map(installed).unwrap_or_default(),
+        installed: data_dir
+            .map(|data_dir| installed(data_dir, listings))
+            .unwrap_or_default(),
         uv,
     }
 }
 
 /// The environments in place below `DataDir`.
-fn installed(data_dir: &Path) -> Vec<EnvironmentKey> {
+fn installed(data_dir: &Path, listings: &Listings) -> Vec<EnvironmentKey> {
     let mut found = Vec::new();
     let python = layout::python_environments().join("pip");
-    for path in below(data_dir, &python, 2) {
+    for path in listings.below(data_dir, &python, 2) {
         found.push(EnvironmentKey {
             language: LanguageName::Python,
             path,
         });
     }
-    for path in below(data_dir, &layout::packrat(), 3) {
-        if path.split('/').nth(2) == Some("libraries") {
+    for version in listings.below(data_dir, &layout::packrat(), 1) {
+        for path in listings.below(data_dir, &Path::new(&version).join("libraries"), 1) {
             found.push(EnvironmentKey {
                 language: LanguageName::R,
                 path,
@@ -96,33 +113,74 @@ fn r_cache<'n>(data_dir: &Path, packages: impl Iterator<Item = &'n str>) -> BTre
 
 /// The directories `depth` levels below `base`, relative to `data_dir`, without what is being made.
 fn below(data_dir: &Path, base: &Path, depth: usize) -> Vec<String> {
-    let mut level = vec![base.to_owned()];
-    for _ in 0..depth {
-        level = level
-            .iter()
-            .flat_map(|directory| children(data_dir, directory))
-            .collect();
-    }
-    level
-        .into_iter()
-        .filter_map(|path| path.to_str().map(str::to_owned))
-        .collect()
+    Listings::default().below(data_dir, base, depth)
 }
 
-fn children(data_dir: &Path, directory: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = std::fs::read_dir(data_dir.join(directory)) else {
+/// Lists of directories, each read again only once something was added to it or removed.
+#[derive(Debug, Default)]
+pub struct Listings {
+    known: Mutex<HashMap<PathBuf, Listing>>,
+}
+
+#[derive(Debug)]
+struct Listing {
+    changed: SystemTime,
+    names: Vec<String>,
+}
+
+impl Listings {
+    fn below(&self, data_dir: &Path, base: &Path, depth: usize) -> Vec<String> {
+        let mut level = vec![base.to_owned()];
+        for _ in 0..depth {
+            let children = |directory: &PathBuf| -> Vec<PathBuf> {
+                let names = self.names(&data_dir.join(directory));
+                names.into_iter().map(|name| directory.join(name)).collect()
+            };
+            level = level.iter().flat_map(children).collect();
+        }
+        level
+            .into_iter()
+            .filter_map(|path| path.to_str().map(str::to_owned))
+            .collect()
+    }
+
+    /// The directories in a directory, sorted.
+    fn names(&self, directory: &Path) -> Vec<String> {
+        let Ok(changed) = std::fs::metadata(directory).and_then(|meta| meta.modified()) else {
+            return Vec::new();
+        };
+        if let Some(listing) = self.known().get(directory)
+            && listing.changed == changed
+        {
+            return listing.names.clone();
+        }
+        let names = read_names(directory);
+        // In a directory that has just been changed, the next change may leave the same time.
+        if changed.elapsed().is_ok_and(|age| age > SETTLED) {
+            let names = names.clone();
+            let listing = Listing { changed, names };
+            self.known().insert(directory.to_owned(), listing);
+        }
+        names
+    }
+
+    fn known(&self) -> MutexGuard<'_, HashMap<PathBuf, Listing>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// From this age on, a directory's time tells its next change from its last.
+const SETTLED: Duration = Duration::from_secs(2);
+
+fn read_names(directory: &Path) -> Vec<String> {
+    let Ok(entries) = std::fs::read_dir(directory) else {
         return Vec::new();
     };
-    let directories = entries
+    let mut names: Vec<String> = entries
         .flatten()
-        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
-    let mut names: Vec<PathBuf> = directories
-        .map(|entry| directory.join(entry.file_name()))
-        .filter(|path| {
-            path.file_name()
-                .and_then(|name| name.to_str())
-                .is_some_and(|name| !name.starts_with('.'))
-        })
+        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .filter(|name| !name.starts_with('.'))
         .collect();
     names.sort();
     names
@@ -155,7 +213,8 @@ mod tests {
         ] {
             std::fs::create_dir_all(dir.path().join(path)).unwrap();
         }
-        let keys: Vec<String> = installed(dir.path()).into_iter().map(|key| key.path).collect();
+        let found = installed(dir.path(), &Listings::default());
+        let keys: Vec<String> = found.into_iter().map(|key| key.path).collect();
         assert_eq!(
             keys,
             [
@@ -166,5 +225,29 @@ mod tests {
         let locked = ["glue", "rlang", "vctrs", "none", "..", "../library/glue"];
         let cached: Vec<String> = r_cache(dir.path(), locked.into_iter()).into_iter().collect();
         assert_eq!(cached, ["packrat/4.2.2/v2/library/glue/HASH"]);
+    }
+
+    #[test]
+    fn a_list_is_read_again_when_its_directory_changes() {
+        let dir = tempfile::tempdir().unwrap();
+        let environments = dir.path().join("python-environments/pip/3.11.2");
+        std::fs::create_dir_all(environments.join("one")).unwrap();
+        let listings = Listings::default();
+        let count = || installed(dir.path(), &listings).len();
+        // It has just changed, so what is added at once is seen too.
+        assert_eq!(count(), 1);
+        std::fs::create_dir(environments.join("two")).unwrap();
+        assert_eq!(count(), 2);
+        let long_ago = SystemTime::now() - Duration::from_secs(60);
+        let touch = || {
+            let directory = std::fs::File::open(&environments).unwrap();
+            directory.set_modified(long_ago).unwrap();
+        };
+        touch();
+        assert_eq!(count(), 2);
+        std::fs::create_dir(environments.join("three")).unwrap();
+        assert_eq!(count(), 3);
+        touch();
+        assert_eq!(count(), 2, "it is not read again");
     }
 }

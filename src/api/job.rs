@@ -300,8 +300,8 @@ pub struct Resources {
     )]
     #[schemars(schema_with = "quantities::schema")]
     pub requests: BTreeMap<String, String>,
-    /// What the process may not exceed: `cpu`, `memory`, `pids`, `ephemeral-storage`, and in Pod mode devices such as
-    /// `nvidia.com/gpu`.
+    /// What the process may not exceed: `cpu`, `memory`, `pids`, `ephemeral-storage`; in Pod mode devices such as
+    /// `nvidia.com/gpu` as well.
     #[serde(
         default,
         skip_serializing_if = "BTreeMap::is_empty",

@@ -259,6 +259,21 @@ mod tests {
     }
 
     #[test]
+    fn what_a_dead_holder_has_left_can_be_taken_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x");
+        let claim = Claim::make(&path).unwrap().unwrap();
+        std::fs::write(path.join("kept"), "").unwrap();
+        assert!(Claim::adopt(&path).unwrap().is_none(), "it lives");
+        drop(claim);
+        let adopted = Claim::adopt(&path).unwrap().unwrap();
+        assert!(path.join("kept").exists());
+        assert!(Claim::adopt(&path).unwrap().is_none());
+        adopted.remove().unwrap();
+        assert!(!path.exists() && !layout::lock_beside(&path).exists());
+    }
+
+    #[test]
     fn sharers_keep_an_exclusive_asker_out() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("l");

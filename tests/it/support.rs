@@ -2,6 +2,10 @@
 
 use std::io::Write;
 use std::panic::Location;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use offhost::data::{FileLock, Probe};
 
 /// Whether a test may run that needs more than every machine has: true where the variable is `1`. Else it says that
 /// the test is skipped and why, on its output and in the file that `OFFHOST_TEST_SKIPS` names, from which `make test`
@@ -36,6 +40,27 @@ fn test_name(caller: &Location<'_>) -> String {
         Some(name) if name != "main" => name.to_owned(),
         _ => format!("{}:{}", caller.file(), caller.line()),
     }
+}
+
+/// Waits until nobody holds a lock below `root`. A child that another test is just starting has, until its exec, what this
+/// process had: a lock that was dropped stays held for that moment.
+pub(crate) fn wait_until_unlocked(root: &Path) {
+    let until = Instant::now() + Duration::from_secs(5);
+    while Instant::now() < until && is_locked(root) {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+fn is_locked(directory: &Path) -> bool {
+    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    entries.into_iter().any(|entry| {
+        let path = entry.path();
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            return is_locked(&path);
+        }
+        let is_lock = path.extension().is_some_and(|end| end == "lock");
+        is_lock && matches!(FileLock::probe(&path), Ok(Probe::Held))
+    })
 }
 
 /// Set in the process that the test below starts.

@@ -66,10 +66,15 @@ impl Volume {
                 }
                 pinned.clone()
             }
-            None => self.resolve(asked, check)?,
+            None => match self.state.with_job(asked.job_uid, |job| job.found.clone()) {
+                Some(found) => found,
+                None => self.resolve(asked, check)?,
+            },
         };
         let (spec, content_image) = self.with_defaults(asked.spec, &content)?;
         let in_use = self.use_bundle(asked.job_uid, &content, bundle)?;
+        let found = (content.clone(), bundle);
+        self.state.with_job(asked.job_uid, |job| job.found = Some(found));
         let facts = self.facts_of(asked, &content, bundle, &in_use)?;
         Ok(Bundle {
             content,

@@ -58,7 +58,7 @@ impl Volume {
             record_failure(held, failure, now)?;
         }
         if let Some(held) = place.take() {
-            held.close();
+            held.job.close();
         }
         self.state.forget_attempt(attempt.key());
         Ok(())

@@ -53,9 +53,12 @@ impl Held {
         self.record.as_ref().is_some_and(|record| record.answer.is_some())
     }
 
-    /// Ends the attempt in order.
+    /// Ends what is held: in order where it is known what the attempt came to, else as a kill does, so that the next
+    /// sweep removes what is left.
     pub(super) fn close(self) {
-        self.job.close();
+        if self.is_over() {
+            self.job.close();
+        }
     }
 }
 

@@ -28,7 +28,7 @@ use std::path::{Path, PathBuf};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::data::{ContentId, DataDir, Environments, IoFailure, layout};
-use crate::gather::{self, Ids};
+use crate::gather::{self, Ids, Listings};
 use crate::names::INCOMING;
 use crate::plan::{Mode, Plan, ProcessPlan, Task};
 use crate::settings::{Applications, Jobs, Settings};
@@ -50,6 +50,7 @@ pub struct Volume {
     applications: Applications,
     jobs: Jobs,
     state: state::State,
+    listings: Listings,
 }
 
 impl Volume {
@@ -77,6 +78,7 @@ impl Volume {
             applications: settings.applications.clone(),
             jobs: settings.jobs.clone(),
             state: state::State::default(),
+            listings: Listings::default(),
         })
     }
 
@@ -106,7 +108,8 @@ impl Volume {
             content_image: bundle.content_image.clone(),
         };
         let facts = (*bundle.facts).clone();
-        gather::task(Mode::Pod, ids, bundle.spec.clone(), facts, Some(self.data.root()))
+        let (spec, root) = (bundle.spec.clone(), self.data.root());
+        gather::task_of(Mode::Pod, ids, spec, facts, Some(root), &self.listings)
     }
 
     /// Whether an environment is in place; its path is that of its key.
@@ -121,8 +124,8 @@ impl Volume {
         self.data.path(layout::job_log(content, key))
     }
 
-    /// Ends what a job holds: its bundle, its upload, the records of its finished attempts. For a job that is finished
-    /// for good and says so in its status, and for one that is deleted.
+    /// Ends what a job holds: its bundle, its upload, its attempts. For a job that is finished for good and says so in its
+    /// status, and for one that is deleted, after its open attempt was discarded.
     pub fn release(&self, job_uid: &str) {
         if let Some(digest) = self.state.release(job_uid) {
             self.forget_upload(&digest);

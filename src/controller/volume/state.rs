@@ -41,6 +41,8 @@ struct Place {
 pub(super) struct JobHold {
     /// Its bundle, which no retention removes meanwhile.
     in_use: Option<Arc<BundleUse>>,
+    /// Its bundle, from when it was found until its status names it.
+    pub(super) found: Option<(ContentId, u64)>,
     /// What its bundle says.
     facts: Option<Arc<BundleFacts>>,
     /// Digest of the archive that it waits for or has deployed.
@@ -143,23 +145,17 @@ impl State {
         self.lock().attempts.remove(key);
     }
 
-    /// Ends what a job holds, but for attempts that are not over. Gives its upload.
+    /// Ends what a job holds. Gives its upload.
     pub(super) fn release(&self, uid: &str) -> Option<String> {
         let (job, slots) = {
             let mut inner = self.lock();
-            let own = inner.attempts.iter().filter(|(_, place)| place.job_uid == uid);
-            let slots: Vec<(String, Slot)> = own
-                .map(|(key, place)| (key.clone(), place.slot.clone()))
-                .collect();
+            let own = |_: &String, place: &mut Place| place.job_uid == uid;
+            let slots: Vec<Place> = inner.attempts.extract_if(own).map(|(_, place)| place).collect();
             (inner.jobs.remove(uid), slots)
         };
-        for (key, slot) in slots {
-            let mut place = lock_slot(&slot);
-            if place.as_ref().is_none_or(Held::is_over) {
-                if let Some(held) = place.take() {
-                    held.close();
-                }
-                self.forget_attempt(&key);
+        for place in slots {
+            if let Some(held) = lock_slot(&place.slot).take() {
+                held.close();
             }
         }
         let upload = job.and_then(|job| job.upload);

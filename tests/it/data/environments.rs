@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use offhost::data::{EnvironmentError, Environments, FileLock, Published, Stage, layout, sweep};
 
 use super::{files, listing, new_data};
+use crate::support::wait_until_unlocked;
 
 fn target() -> PathBuf {
     layout::python_environment("3.11.2", "abc")
@@ -64,12 +65,14 @@ fn a_killed_installation_is_not_present_and_does_not_block_the_next() {
     files(killed.path(), &[("pyvenv.cfg", "half")]);
     assert!(sweep(&data, dir.path()).removed.is_empty(), "it lives");
     drop(killed);
+    wait_until_unlocked(dir.path());
     assert!(!environments.is_present(&target()));
     let Stage::Make(next) = make(&environments, "k1", &waited) else {
         panic!("a half one is not there")
     };
     assert_eq!(listing(next.path()), [""; 0]);
     drop(next);
+    wait_until_unlocked(dir.path());
     assert_eq!(sweep(&data, dir.path()).removed.len(), 1);
     assert_eq!(waited.into_inner(), 0);
     let Stage::Make(last) = make(&environments, "k3", &AtomicU32::new(0)) else {
@@ -152,6 +155,7 @@ fn r_packages_are_published_one_by_one_and_linked_into_a_library() {
         Path::new("/opt/rstudio-connect/mnt/packrat/4.2.2/v2/library/rlang/h1/rlang")
     );
     drop(built);
+    wait_until_unlocked(dir.path());
     assert_eq!(sweep(&data, dir.path()).removed.len(), 1);
     assert!(!data.path("R/4.2.2/staging.k1").exists());
 }

@@ -2,7 +2,11 @@
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
-use offhost::data::{JobDir, Renders, ResultError, ResultRecord, ResultState, SourceCopy, Workspace, sweep};
+use offhost::data::{
+    FileLock, JobDir, Probe, Renders, ResultError, ResultRecord, ResultState, SourceCopy, Workspace, sweep,
+};
+
+use crate::support::wait_until_unlocked;
 
 use super::{at, content, deploy, files, finish, listing, new_data, rendered, renders};
 
@@ -136,6 +140,8 @@ fn a_render_cut_off_at_any_stage_changes_nothing_and_is_swept() {
         );
         assert!(copy.path().exists() && workspace.path().exists() && result.exists());
         drop((job, workspace, copy, rendering));
+        wait_until_unlocked(dir.path());
+        wait_until_unlocked(temp.path());
         if stage == 5 {
             // The link was about to be replaced.
             symlink(number.to_string(), variant.join(".staging-active")).unwrap();
@@ -279,6 +285,10 @@ fn only_dead_temporary_directories_of_this_program_are_swept() {
     symlink(data.root(), dead.path().join("link")).unwrap();
     assert_eq!(living.path().metadata().unwrap().mode() & 0o777, 0o700);
     drop(dead);
+    let workspaces = temp.join("connect-workspaces");
+    while matches!(FileLock::probe(&workspaces.join(".dead.lock")), Ok(Probe::Held)) {
+        std::thread::yield_now();
+    }
     let swept = sweep(&data, &temp);
     assert_eq!(swept.removed.len(), 1);
     assert_eq!(

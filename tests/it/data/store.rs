@@ -4,6 +4,8 @@ use std::os::unix::fs::{MetadataExt, symlink};
 
 use offhost::data::{ContentDefaults, ContentId, CopyError, Deploy, Store, StoreError, sweep};
 
+use crate::support::wait_until_unlocked;
+
 use super::{at, content, deploy, files, listing, new_data, renders};
 
 /// Proves: AP2 (L)
@@ -166,6 +168,7 @@ fn old_bundles_stay_while_they_are_active_or_in_use() {
     assert_eq!(store.retain_bundles(&content(), 2).unwrap(), [0; 0]);
     assert!(matches!(store.remove(&content()), Err(StoreError::InUse { .. })));
     drop(second);
+    wait_until_unlocked(&data.path("apps"));
     assert_eq!(store.retain_bundles(&content(), 2).unwrap(), [2]);
     assert_eq!(store.bundles(&content()).unwrap(), [1, 4, 5]);
     assert!(matches!(

@@ -38,6 +38,8 @@ pub const MOUNT_OFFHOST: &str = "/opt/offhost";
 pub const MOUNT_EXEC: &str = "/opt/offhost/bin/offhost-exec";
 /// The deployed source in a content Pod, read-only, from which its working copy is made.
 pub const MOUNT_SOURCE: &str = "/opt/offhost/source";
+/// Port of the controller that takes archives.
+pub const UPLOAD_PORT: u16 = 8081;
 /// Directory below `DataDir` with bundles that jobs on a cluster name by path.
 pub const INCOMING: &str = "incoming";
 

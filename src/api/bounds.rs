@@ -44,7 +44,10 @@ fn fault(
     }
     match value {
         Value::Object(fields) => fields.iter().find_map(|(name, field)| {
-            let schema = schema.get("properties")?.get(name)?;
+            let schema = schema
+                .get("properties")
+                .and_then(|properties| properties.get(name))
+                .or_else(|| schema.get("additionalProperties"))?;
             let dot = if path.is_empty() { "" } else { "." };
             fault(field, schema, definitions, &format!("{path}{dot}{name}"))
         }),
@@ -73,6 +76,12 @@ fn own_fault(value: &Value, schema: &Map<String, Value>) -> Option<String> {
             i64::try_from(items.len()).ok()?,
             "minItems",
             "maxItems",
+            "entries",
+        ),
+        Value::Object(fields) => (
+            i64::try_from(fields.len()).ok()?,
+            "minProperties",
+            "maxProperties",
             "entries",
         ),
         Value::Number(number) => (number.as_i64()?, "minimum", "maximum", ""),

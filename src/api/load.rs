@@ -177,6 +177,7 @@ fn check(job: &JobFile) -> Result<(), Fault> {
         }
     }
     check_exclusive(job)?;
+    check_digest(job)?;
     check_unique(
         "spec.env",
         job.spec.env.iter().map(|variable| variable.name.as_str()),
@@ -187,6 +188,10 @@ fn check(job: &JobFile) -> Result<(), Fault> {
             .parameters
             .iter()
             .map(|parameter| parameter.name.as_str()),
+    )?;
+    check_unique(
+        "spec.schedulingGates",
+        job.spec.scheduling_gates.iter().map(String::as_str),
     )?;
     check_resources(job)
 }
@@ -206,10 +211,32 @@ fn check_label(field: &str, value: &str) -> Result<(), Fault> {
     Err((field.to_owned(), problem))
 }
 
+/// The digest becomes part of an address and of a path.
+fn check_digest(job: &JobFile) -> Result<(), Fault> {
+    let Some(archive) = &job.spec.bundle.archive else {
+        return Ok(());
+    };
+    let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    if archive.sha256.bytes().all(is_digit) {
+        return Ok(());
+    }
+    let problem = format!("is '{}'; use lower-case hexadecimal digits", archive.sha256);
+    Err(("spec.bundle.archive.sha256".to_owned(), problem))
+}
+
 fn check_exclusive(job: &JobFile) -> Result<(), Fault> {
     let fault = |field: String, problem: &str| Err((field, problem.to_owned()));
-    if job.spec.bundle.path.is_some() && job.spec.bundle.id.is_some() {
-        return fault("spec.bundle".to_owned(), "has both path and id; keep one of them");
+    let bundle = &job.spec.bundle;
+    let named = [
+        bundle.path.is_some(),
+        bundle.id.is_some(),
+        bundle.archive.is_some(),
+    ];
+    if named.iter().filter(|given| **given).count() > 1 {
+        return fault(
+            "spec.bundle".to_owned(),
+            "has more than one of path, id and archive; keep one of them",
+        );
     }
     for (index, variable) in job.spec.env.iter().enumerate() {
         let field = format!("spec.env[{index}]");
@@ -219,7 +246,17 @@ fn check_exclusive(job: &JobFile) -> Result<(), Fault> {
             _ => {}
         }
     }
+    if job.spec.language.is_some() && job.spec.task != Some(TaskKind::Install) {
+        return fault(
+            "spec.language".to_owned(),
+            "is given, and only the task Install has one; remove it or set spec.task to Install",
+        );
+    }
     match job.spec.task {
+        Some(TaskKind::Deploy) if bundle.path.is_none() && bundle.archive.is_none() => fault(
+            "spec.bundle".to_owned(),
+            "names nothing to deploy, and spec.task is Deploy; set spec.bundle.path",
+        ),
         Some(TaskKind::Run) if job.spec.command.is_empty() => fault(
             "spec.command".to_owned(),
             "is empty, and spec.task is Run; name the program and its arguments",

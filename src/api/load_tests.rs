@@ -94,7 +94,7 @@ fn names_are_labels() {
 #[test]
 fn fields_that_exclude_each_other_are_refused() {
     for (text, expected) in [
-        ("bundle: {path: a, id: '1'}", "spec.bundle has both"),
+        ("bundle: {path: a, id: '1'}", "spec.bundle has more than one"),
         ("env: [{name: A}]", "spec.env[0] has neither"),
         (
             "env: [{name: A, value: b, valueFrom: {secretKeyRef: {name: s, key: k}}}]",
@@ -141,6 +141,20 @@ fn bounds_are_those_of_the_schema() {
             "spec.env[0].valueFrom.secretKeyRef.key has 0",
         ),
         (format!("bundle: {{id: {}}}", long(64)), "spec.bundle.id"),
+        (
+            format!(
+                "resources: {{limits: {{{}}}}}",
+                [
+                    "a: 1", "b: 1", "c: 1", "d: 1", "e: 1", "f: 1", "g: 1", "h: 1", "i: 1"
+                ]
+                .join(",")
+            ),
+            "spec.resources.limits has 9 entries; at most 8",
+        ),
+        (
+            format!("resources: {{limits: {{cpu: {}}}}}", "1".repeat(33)),
+            "spec.resources.limits.cpu has 33 characters; at most 32",
+        ),
         (
             format!("command: [{}]\ntask: Run", ["a"; 1025].join(",")),
             "spec.command has 1025 entries",

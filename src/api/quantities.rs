@@ -6,10 +6,6 @@ use std::fmt;
 use schemars::{Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 
-/// What [`crate::plan`] reads as a quantity.
-const PATTERN: &str =
-    "^[+]?([0-9]+([.][0-9]*)?|[.][0-9]+)(n|u|m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei|[eE][-+]?[0-9]{1,2})?$";
-
 /// Reads a map of quantities.
 pub(super) fn read<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, String>, D::Error> {
     let map = BTreeMap::<String, Quantity>::deserialize(from)?;
@@ -27,7 +23,6 @@ pub(super) fn schema(_: &mut SchemaGenerator) -> Schema {
         "additionalProperties": {
             "anyOf": [{ "type": "integer" }, { "type": "string" }],
             "maxLength": 32,
-            "pattern": PATTERN,
             "x-kubernetes-int-or-string": true,
         },
     })

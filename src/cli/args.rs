@@ -39,8 +39,14 @@ pub enum Command {
     Runtimes(RuntimesArgs),
     /// Print every setting, its value and where that came from
     Settings(OutputArgs),
-    /// Check whether this machine is ready, and say what to do
-    Doctor(OutputArgs),
+    /// Show the output of a job
+    #[command(
+        after_help = "A job of a cluster is named as kubectl names it. A job that the data directory knows is named by \
+        its key, as the end of a run and `offhost content jobs` tell it, or by CONTENT/KEY."
+    )]
+    Logs(LogsArgs),
+    /// Check whether this machine or a cluster is ready, and say what to do
+    Doctor(DoctorArgs),
     /// Make Pods of the jobs in a namespace of a cluster, and tell what becomes of them
     #[command(
         after_help = "Runs until it is told to end. Of several with one namespace one works; the others stand by."
@@ -100,6 +106,12 @@ pub struct RunArgs {
     /// Keep the result without serving it
     #[arg(long)]
     pub no_activate: bool,
+    /// Where to run it
+    #[command(flatten)]
+    pub place: ClusterArgs,
+    /// Print the ContentJob instead of making it
+    #[arg(long, requires = "cluster")]
+    pub dry_run: bool,
 }
 
 /// Arguments of `plan`.
@@ -155,6 +167,9 @@ pub enum ContentCommand {
         /// Content item; the directory's name when not given
         #[arg(long, value_name = "NAME")]
         content: Option<String>,
+        /// Where to deploy it
+        #[command(flatten)]
+        place: ClusterArgs,
     },
     /// List content items
     List(OutputArgs),
@@ -215,6 +230,66 @@ pub struct ContentDefaultsArgs {
     /// Image to run in off-host; an empty one takes it back
     #[arg(long, value_name = "IMAGE")]
     pub image: Option<String>,
+}
+
+/// A cluster instead of this machine.
+#[derive(Debug, Default, Args)]
+pub struct ClusterArgs {
+    /// On the cluster of the kubeconfig instead of this machine
+    #[arg(long)]
+    pub cluster: bool,
+    /// Namespace of the cluster; that of the context when not given
+    #[arg(short, long, value_name = "NAME", requires = "cluster")]
+    pub namespace: Option<String>,
+    /// Context of the kubeconfig; the current one when not given
+    #[arg(long, value_name = "NAME", requires = "cluster")]
+    pub context: Option<String>,
+    /// Service that takes uploads; found by its label when not given
+    #[arg(long, value_name = "NAME", requires = "cluster")]
+    pub service: Option<String>,
+    /// Do not wait for the end of the job
+    #[arg(long, requires = "cluster")]
+    pub no_wait: bool,
+}
+
+/// Arguments of `logs`.
+#[derive(Debug, Args)]
+pub struct LogsArgs {
+    /// The job
+    #[arg(value_name = "JOB|CONTENT/KEY")]
+    pub job: String,
+    /// Go on until the job is over
+    #[arg(short, long)]
+    pub follow: bool,
+    /// Number of the attempt; the last one when not given
+    #[arg(long, value_name = "NUMBER")]
+    pub attempt: Option<i32>,
+    /// Namespace of the cluster; that of the context when not given
+    #[arg(short, long, value_name = "NAME")]
+    pub namespace: Option<String>,
+    /// Context of the kubeconfig; the current one when not given
+    #[arg(long, value_name = "NAME")]
+    pub context: Option<String>,
+}
+
+/// Arguments of `doctor`.
+#[derive(Debug, Args)]
+pub struct DoctorArgs {
+    /// Check the cluster of the kubeconfig instead of this machine
+    #[arg(long)]
+    pub cluster: bool,
+    /// Namespace of the cluster; that of the context when not given
+    #[arg(short, long, value_name = "NAME", requires = "cluster")]
+    pub namespace: Option<String>,
+    /// Context of the kubeconfig; the current one when not given
+    #[arg(long, value_name = "NAME", requires = "cluster")]
+    pub context: Option<String>,
+    /// Check what you may do as a publisher instead of what the controller may do
+    #[arg(long, requires = "cluster")]
+    pub as_user: bool,
+    /// How to print it
+    #[command(flatten)]
+    pub output: OutputArgs,
 }
 
 /// Arguments of `path`.

@@ -12,6 +12,15 @@ use crate::local::error::LocalError;
 use crate::reason::Reason;
 
 pub(super) fn run(config: Option<PathBuf>, command: ContentCommand) -> Result<u8, Failure> {
+    if let ContentCommand::Deploy {
+        source,
+        content,
+        place,
+    } = &command
+        && place.cluster
+    {
+        return super::cluster::deploy(source, content.clone(), place);
+    }
     let loaded = super::settings::loaded(config)?;
     let path = &loaded.settings.server.data_dir;
     if loaded.data_dir_is_personal
@@ -26,7 +35,7 @@ pub(super) fn run(config: Option<PathBuf>, command: ContentCommand) -> Result<u8
     };
     let data = data.map_err(LocalError::from)?;
     match command {
-        ContentCommand::Deploy { source, content } => deploy(&data, &source, content),
+        ContentCommand::Deploy { source, content, .. } => deploy(&data, &source, content),
         ContentCommand::List(args) => list(&data, args.output),
         ContentCommand::Results { content, output } => results(&data, &content, output.output),
         ContentCommand::Jobs { content, output } => content_jobs::list(&data, &content, output.output),
@@ -86,7 +95,8 @@ fn renders<'a>(data: &'a DataDir, content: &str, variant: &str) -> Result<Render
     Ok(Renders::new(data, content, variant))
 }
 
-fn deploy(data: &DataDir, source: &Path, content: Option<String>) -> Result<u8, Failure> {
+/// The request that a directory or archive becomes, and its path.
+pub(super) fn request(source: &Path, content: Option<String>) -> Result<(Request, String), Failure> {
     let mut spec = ContentJobSpec {
         content,
         ..ContentJobSpec::default()
@@ -103,6 +113,11 @@ fn deploy(data: &DataDir, source: &Path, content: Option<String>) -> Result<u8, 
         base: PathBuf::new(),
         name: path.clone(),
     };
+    Ok((request, path))
+}
+
+fn deploy(data: &DataDir, source: &Path, content: Option<String>) -> Result<u8, Failure> {
+    let (request, path) = request(source, content)?;
     let opened = deploy::open(&request, &path, || Ok(data.ensure("apps")?))?;
     let facts = deploy::facts(&opened.tree, &request.spec)?;
     let content = deploy::content_id(&request.spec, &opened.source)?;

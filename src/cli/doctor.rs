@@ -4,12 +4,13 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::args::Format;
+use super::args::{DoctorArgs, Format};
 use super::failure::Failure;
 use super::printer;
 use crate::local::doctor::{self, Check, Status};
 
-pub(super) fn run(config: Option<PathBuf>, format: Format) -> Result<u8, Failure> {
+pub(super) fn run(config: Option<PathBuf>, args: &DoctorArgs) -> Result<u8, Failure> {
+    let format = args.output.output;
     let loaded = super::settings::loaded(config)?;
     let checks = doctor::examine(&loaded);
     let failed = checks.iter().filter(|check| check.status == Status::Fail).count();

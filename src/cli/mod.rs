@@ -1,12 +1,14 @@
 //! The command line.
 
 mod args;
+mod cluster;
 mod content;
 mod content_jobs;
 mod controller;
 mod crd;
 mod doctor;
 mod failure;
+mod logs;
 mod path;
 mod plan;
 mod printer;
@@ -42,13 +44,15 @@ pub fn run(cli: Cli) -> std::process::ExitCode {
 fn dispatch(cli: Cli) -> Result<u8, Failure> {
     let config = cli.config;
     match cli.command {
+        Command::Run(args) if args.place.cluster => cluster::run(&args),
         Command::Run(args) => run::run(config, &args),
         Command::Plan(args) => plan::run(config, &args),
         Command::Content(args) => content::run(config, args.command),
         Command::Path(args) => path::run(config, &args),
         Command::Runtimes(args) => runtimes::run(config, args.command),
         Command::Settings(args) => settings::run(config, args.output),
-        Command::Doctor(args) => doctor::run(config, args.output),
+        Command::Logs(args) => logs::run(config, &args),
+        Command::Doctor(args) => doctor::run(config, &args),
         Command::Controller(args) => controller::run(config, args),
         Command::Crd { directory } => crd::run(directory.as_deref()),
         Command::Completions { shell } => {

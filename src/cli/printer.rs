@@ -4,7 +4,7 @@ use std::io::{IsTerminal, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use indicatif::ProgressBar;
+use indicatif::{ProgressBar, ProgressStyle};
 
 /// Writes one line to standard output. A reader that has gone away is no error: the pipe is simply closed.
 pub(crate) fn line(text: impl std::fmt::Display) {
@@ -67,6 +67,27 @@ impl Progress {
         let spinner = ProgressBar::new_spinner().with_message(text.to_owned());
         spinner.enable_steady_tick(Duration::from_millis(120));
         *self.held() = Some(spinner);
+    }
+
+    /// Shows on a terminal how much of something was sent.
+    pub(crate) fn bytes(&self, sent: u64, of: u64) {
+        if !self.terminal {
+            return;
+        }
+        let mut held = self.held();
+        let is_bar = held.as_ref().is_some_and(|bar| bar.length().is_some());
+        if !is_bar {
+            if let Some(spinner) = held.take() {
+                spinner.finish_and_clear();
+            }
+            let style =
+                ProgressStyle::with_template("sending {bar:30} {bytes} of {total_bytes}, {bytes_per_sec}");
+            let bar = ProgressBar::new(of);
+            *held = Some(style.map_or_else(|_| bar.clone(), |style| bar.clone().with_style(style)));
+        }
+        if let Some(bar) = held.as_ref() {
+            bar.set_position(sent);
+        }
     }
 
     /// Says that something is done, and leaves the line there.

@@ -1,5 +1,5 @@
 //! What the API server holds beyond the types: defaults, kinds of lists, bounds of what is not ours, and rules between
-//! fields. One line each; `[]` stands for the items of a list.
+//! fields. `[]` stands for the items of a list, `{}` for the values of a map.
 
 use serde_json::{Value, json};
 
@@ -35,16 +35,25 @@ const MUTABLE: [&str; 3] = ["retries", "suspended", "ttlSecondsAfterFinished"];
 /// A DNS-1123 label: what becomes part of a path, an object's name and a host name.
 const IS_LABEL: &str = "self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')";
 const LABEL: &str = "must be 1 to 63 lower-case letters, digits and '-', with a letter or digit at both ends";
-/// What can be limited.
+/// What can be limited; which devices can be had, the plan says.
 const IS_RESOURCE: &str =
-    "self.all(name, name in ['cpu', 'memory', 'pids', 'ephemeral-storage', 'nvidia.com/gpu', 'amd.com/gpu'])";
+    "self.all(name, name in ['cpu', 'memory', 'pids', 'ephemeral-storage'] || name.contains('/'))";
 const RESOURCE: &str =
-    "must name 'cpu', 'memory', 'pids', 'ephemeral-storage', 'nvidia.com/gpu' or 'amd.com/gpu'";
+    "must name 'cpu', 'memory', 'pids', 'ephemeral-storage' or a device such as 'nvidia.com/gpu'";
+/// A quantity as the plan reads it. A whole number may be written as one.
+const IS_QUANTITY: &str = "type(self) == int ? self > 0 : self.matches('^[+]?([0-9]+([.][0-9]*)?|[.][0-9]+)(n|u|m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei|[eE][-+]?[0-9]{1,2})?$')";
+const QUANTITY: &str = "must be a quantity above zero such as 2, 500m or 1Gi";
 
 /// A rule: where it holds, what must be true, the sentence when it is not, and the field that is at fault.
 type Rule = (&'static str, &'static str, &'static str, Option<&'static str>);
 
-const RULES: [Rule; 17] = [
+const RULES: &[Rule] = &[
+    (
+        "",
+        "size(self.metadata.name) <= 63 && !self.metadata.name.contains('.')",
+        "`metadata.name` must be at most 63 characters and must not contain '.'",
+        None,
+    ),
     (
         "spec",
         "has(self.content) || (has(self.bundle) && has(self.bundle.path))",
@@ -127,6 +136,8 @@ const RULES: [Rule; 17] = [
     ),
     ("spec.resources.limits", IS_RESOURCE, RESOURCE, None),
     ("spec.resources.requests", IS_RESOURCE, RESOURCE, None),
+    ("spec.resources.limits{}", IS_QUANTITY, QUANTITY, None),
+    ("spec.resources.requests{}", IS_QUANTITY, QUANTITY, None),
 ];
 
 /// Bounds of Kubernetes' own condition, as its own kinds have them.
@@ -149,7 +160,7 @@ pub(super) fn add(schema: &mut Value) {
     conditions(field(schema, "status.conditions[]"));
     list_types(schema, "");
     for (path, rule, message, at) in RULES {
-        validate(field(schema, path), rule, message, at);
+        validate(field(schema, path), rule, message, *at);
     }
     immutable(field(schema, "spec"));
 }
@@ -158,13 +169,12 @@ pub(super) fn add(schema: &mut Value) {
 fn field<'a>(schema: &'a mut Value, path: &str) -> &'a mut Value {
     let mut found = schema;
     for name in path.split('.').filter(|name| !name.is_empty()) {
-        let (name, is_item) = match name.strip_suffix("[]") {
-            Some(name) => (name, true),
-            None => (name, false),
-        };
-        found = &mut found["properties"][name];
-        if is_item {
-            found = &mut found["items"];
+        let plain = name.trim_end_matches(['[', ']', '{', '}']);
+        found = &mut found["properties"][plain];
+        match &name[plain.len()..] {
+            "[]" => found = &mut found["items"],
+            "{}" => found = &mut found["additionalProperties"],
+            _ => {}
         }
     }
     found

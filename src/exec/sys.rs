@@ -43,12 +43,11 @@ pub(crate) fn clone(namespaces: u64) -> io::Result<Forked> {
     args.flags = namespaces | u64::from(libc::CLONE_PIDFD.cast_unsigned());
     args.pidfd = std::ptr::from_mut(&mut pidfd) as u64;
     args.exit_signal = u64::from(libc::SIGCHLD.cast_unsigned());
+    let size = size_of::<libc::clone_args>();
     // SAFETY: `args` outlives the call and has the size given. Without CLONE_VM the child has its own copy of
     // memory, as after fork; the program is single-threaded (checked at start), so no lock is held by
     // a thread that the child lacks.
-    let answer =
-        check(unsafe { libc::syscall(libc::SYS_clone3, &raw mut args, size_of::<libc::clone_args>()) });
-    let pid = match answer {
+    let pid = match check(unsafe { libc::syscall(libc::SYS_clone3, &raw mut args, size) }) {
         // The seccomp profile of most container runtimes has no clone3, whose flags a filter can not read.
         Err(error) if error.raw_os_error() == Some(libc::ENOSYS) => {
             let flags = args.flags | args.exit_signal;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use super::error::LocalError;
-use crate::api::job::ContentJobSpec;
+use crate::api::job::{ContentJobSpec, JobFile};
 use crate::api::parse_job;
 use crate::content::archive::{self, Limits};
 use crate::content::dir::DirFiles;
@@ -23,11 +23,11 @@ pub struct Request {
     pub name: String,
 }
 
-/// Reads a job file, or makes a request of a directory or archive.
+/// The job file that a path names; none where it names a directory or archive.
 ///
 /// # Errors
 /// The path is not there, or the job file is wrong.
-pub fn request(target: &Path) -> Result<Request, LocalError> {
+pub fn job_file(target: &Path) -> Result<Option<JobFile>, LocalError> {
     let fault = |problem: String| LocalError::Target {
         path: target.to_owned(),
         problem,
@@ -41,10 +41,20 @@ pub fn request(target: &Path) -> Result<Request, LocalError> {
         target.extension().and_then(|end| end.to_str()),
         Some("yaml" | "yml" | "json")
     );
-    if metadata.is_file() && is_job {
-        let text = std::fs::read_to_string(target)
-            .map_err(|error| fault(format!("{error}; a job file is UTF-8 text")))?;
-        let job = parse_job(&text, &target.display().to_string())?;
+    if !metadata.is_file() || !is_job {
+        return Ok(None);
+    }
+    let text = std::fs::read_to_string(target)
+        .map_err(|error| fault(format!("{error}; a job file is UTF-8 text")))?;
+    Ok(Some(parse_job(&text, &target.display().to_string())?))
+}
+
+/// Reads a job file, or makes a request of a directory or archive.
+///
+/// # Errors
+/// The path is not there, or the job file is wrong.
+pub fn request(target: &Path) -> Result<Request, LocalError> {
+    if let Some(job) = job_file(target)? {
         let base = target.parent().map_or_else(PathBuf::new, Path::to_owned);
         return Ok(Request {
             spec: job.spec,
@@ -52,6 +62,10 @@ pub fn request(target: &Path) -> Result<Request, LocalError> {
             name: job.metadata.name,
         });
     }
+    let fault = |problem: String| LocalError::Target {
+        path: target.to_owned(),
+        problem,
+    };
     let mut spec = ContentJobSpec::default();
     spec.bundle.path = Some(
         target

@@ -80,6 +80,14 @@ pub enum LocalError {
         "content item '{0}' has no bundle in force; deploy one with: offhost content deploy DIRECTORY --content {0}"
     )]
     NoBundle(String),
+    /// A job without output.
+    #[error("{}: the job has no output; see what became of it with: offhost content jobs CONTENT", .0.display())]
+    NoLog(PathBuf),
+    /// A job whose bundle is sent to a cluster.
+    #[error(
+        "spec.bundle.archive is an archive that is sent to a cluster; name it in spec.bundle.path to run it here, or give --cluster"
+    )]
+    Upload,
     /// The job, the settings, the runtimes and the accounts do not go together.
     #[error(transparent)]
     Plan(#[from] PlanError),

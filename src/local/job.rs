@@ -59,7 +59,7 @@ pub(super) struct Job<'a> {
 pub fn run(server: &Server, request: Request, watcher: &dyn Watcher) -> Result<Outcome, LocalError> {
     let job = prepare(server, request, watcher)?;
     // Once before anything is made: what the plan refuses leaves no trace.
-    let kind = kind_of(&job.plan("1")?);
+    let kind = job.kind()?;
     let directory = JobDir::make(
         &server.data,
         &job.content,
@@ -117,7 +117,9 @@ fn prepare<'a>(
             // Nothing is deployed that could not be used: what is in force stays in force.
             let facts = deploy::facts(&opened.tree, &request.spec)?;
             let content = deploy::content_id(&request.spec, &opened.source)?;
-            refuse_early(server, &store, &content, request.spec.clone(), facts)?;
+            if !only_deploys(&request.spec) {
+                refuse_early(server, &store, &content, request.spec.clone(), facts)?;
+            }
             let bundle = deploy::deploy(&server.data, &content, request.spec.content.is_some(), &opened)?;
             (content, bundle)
         }
@@ -165,6 +167,9 @@ fn refuse_early(
 
 /// The bundle that a request names by content item and number.
 pub(crate) fn existing(store: &Store<'_>, request: &Request) -> Result<(ContentId, u64), LocalError> {
+    if request.spec.bundle.archive.is_some() {
+        return Err(LocalError::Upload);
+    }
     let name = request.spec.content.clone().unwrap_or_default();
     let content = ContentId::parse(&name)?;
     let bundle = match &request.spec.bundle.id {
@@ -190,6 +195,11 @@ fn plan_of(server: &Server, spec: &ContentJobSpec, facts: BundleFacts, ids: Ids)
     )?)
 }
 
+/// Whether nothing is run: then nothing has to be there to run it.
+fn only_deploys(spec: &ContentJobSpec) -> bool {
+    spec.task == Some(TaskKind::Deploy)
+}
+
 /// What a plan does beside installing.
 fn kind_of(plan: &Plan) -> TaskKind {
     let task = plan.processes.iter().find_map(|process| match process.purpose {
@@ -212,6 +222,14 @@ impl Job<'_> {
         plan_of(self.server, &self.request.spec, self.facts.clone(), ids)
     }
 
+    /// What is to be done. What the plan refuses is refused here.
+    fn kind(&self) -> Result<TaskKind, LocalError> {
+        if only_deploys(&self.request.spec) {
+            return Ok(TaskKind::Deploy);
+        }
+        Ok(kind_of(&self.plan("1")?))
+    }
+
     pub(super) fn renders(&self) -> Renders<'_> {
         Renders::new(&self.server.data, self.content.clone(), self.variant.clone())
     }
@@ -223,6 +241,10 @@ impl Job<'_> {
         kind: TaskKind,
         record: &mut JobRecord,
     ) -> Result<Option<PathBuf>, LocalError> {
+        if kind == TaskKind::Deploy {
+            let bundle = data::layout::bundle(&self.content, self.bundle);
+            return Ok(Some(self.server.data.path(bundle)));
+        }
         let renders = matches!(kind, TaskKind::Render | TaskKind::RenderSite);
         let rendering = renders.then(|| self.renders().begin(None)).transpose()?;
         let number = rendering

@@ -7,6 +7,7 @@ pub mod failed;
 pub mod install;
 pub mod job;
 pub mod launcher;
+pub mod logs;
 pub mod output;
 pub mod probe;
 pub mod process;

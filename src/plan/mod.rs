@@ -34,6 +34,7 @@ pub use quantity::*;
 pub use resources::PodResources;
 pub use types::*;
 
+use crate::api::job::TaskKind;
 use crate::identity::Accounts;
 use crate::runtimes::{self, Runtimes};
 use crate::settings::Settings;
@@ -57,7 +58,10 @@ pub fn plan(
     if task.mode == Mode::Pod {
         cluster::check(settings, &choice, [&accounts.default, &accounts.content])?;
     }
-    let environments = install::environments(task, settings, &choice)?;
+    let environments = match work.task {
+        TaskKind::Deploy => install::Environments::default(),
+        _ => install::environments(task, settings, &choice)?,
+    };
     let scope = process::Scope {
         task,
         settings,

@@ -4,12 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::work::Work;
 use super::{Mode, Task};
+use crate::api::job::TaskKind;
 use crate::runtimes::{LanguageName, LanguageNeed, Matching, Needs};
 use crate::settings::Settings;
 
 pub(super) fn of(task: &Task, settings: &Settings, work: &Work) -> Needs {
     let languages = names(task, work)
         .into_iter()
+        // What is only deployed is not run.
+        .filter(|_| work.task != TaskKind::Deploy)
         .map(|language| (language, need(language, task, settings)))
         .collect::<BTreeMap<_, _>>();
     Needs {

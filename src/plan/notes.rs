@@ -3,7 +3,7 @@
 use super::identity::Identities;
 use super::process::Scope;
 use super::{HomePlan, Mode, ProcessPlan, install, limits, masks};
-use crate::api::job::TaskKind;
+use crate::api::job::{ContentJobSpec, TaskKind};
 use crate::runtimes::{LanguageName, VolumeSource};
 
 pub(super) fn of(scope: &Scope<'_>, identities: &Identities, processes: &[ProcessPlan]) -> Vec<String> {
@@ -17,7 +17,9 @@ pub(super) fn of(scope: &Scope<'_>, identities: &Identities, processes: &[Proces
     if let Some(process) = processes.last() {
         home(process, scope, &mut notes);
     }
-    if processes.is_empty() {
+    if scope.work.task == TaskKind::Deploy {
+        notes.push("nothing is run: the bundle is deployed".to_owned());
+    } else if processes.is_empty() {
         notes.push("nothing is to be done: every package is installed already".to_owned());
     } else if scope.work.task == TaskKind::Install && scope.task.spec.run_as.is_some() {
         notes
@@ -61,6 +63,13 @@ fn packages(scope: &Scope<'_>, notes: &mut Vec<String>) {
 fn modes(scope: &Scope<'_>, notes: &mut Vec<String>) {
     match scope.task.mode {
         Mode::Local => {
+            let unused = of_pods(&scope.task.spec);
+            if !unused.is_empty() {
+                notes.push(format!(
+                    "no effect in local mode, as they are for Pods: {}",
+                    unused.join(", ")
+                ));
+            }
             if !scope.task.spec.resources.requests.is_empty() {
                 notes.push("spec.resources.requests have no effect in local mode".to_owned());
             }
@@ -115,6 +124,26 @@ fn pods(scope: &Scope<'_>, notes: &mut Vec<String>) {
             ));
         }
     }
+}
+
+/// The given fields that only say something of Pods.
+fn of_pods(spec: &ContentJobSpec) -> Vec<&'static str> {
+    // What the API server fills in by itself is not a wish.
+    let asked_deadline = spec.start_deadline_seconds.is_some_and(|seconds| seconds != 3600);
+    let given = [
+        ("spec.suspended", spec.suspended),
+        ("spec.retries", spec.retries > 0),
+        ("spec.startDeadlineSeconds", asked_deadline),
+        (
+            "spec.ttlSecondsAfterFinished",
+            spec.ttl_seconds_after_finished.is_some(),
+        ),
+        ("spec.priorityClassName", spec.priority_class_name.is_some()),
+        ("spec.serviceAccountName", spec.service_account_name.is_some()),
+        ("spec.schedulingGates", !spec.scheduling_gates.is_empty()),
+    ];
+    let given = given.into_iter().filter(|(_, given)| *given);
+    given.map(|(field, _)| field).collect()
 }
 
 fn home(process: &ProcessPlan, scope: &Scope<'_>, notes: &mut Vec<String>) {

@@ -4,6 +4,7 @@
 mod architecture;
 mod bundles;
 mod cli;
+mod cluster_cli;
 mod conformance;
 mod crd;
 mod data;

@@ -5,7 +5,7 @@ use std::process::Command;
 use super::place::{Call, OFFHOST, Place};
 use crate::support::needs;
 
-const COMMANDS: [&str; 20] = [
+const COMMANDS: [&str; 21] = [
     "",
     "run",
     "plan",
@@ -22,6 +22,7 @@ const COMMANDS: [&str; 20] = [
     "runtimes list",
     "runtimes match",
     "settings",
+    "logs",
     "doctor",
     "crd",
     "completions",

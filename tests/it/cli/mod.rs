@@ -6,6 +6,7 @@ mod bad_places;
 mod bad_supervisors;
 mod bad_words;
 mod content;
+mod deploy_task;
 mod forms;
 mod help;
 mod inside;

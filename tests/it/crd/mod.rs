@@ -1,5 +1,7 @@
 //! The definition of `ContentJob`: kept files, and rules of the API's conventions that hold for every field.
 
+mod refused;
+
 use offhost::cluster::crd;
 use serde_json::Value;
 

@@ -4,6 +4,7 @@ mod accounts;
 mod commands;
 mod environment;
 mod packages;
+mod pods;
 mod results;
 mod view;
 

@@ -1,0 +1,6 @@
+//! The command line against a cluster: a stand-in for the API server, and the program as it is.
+
+mod deploy;
+mod fake;
+mod logs;
+mod run;

@@ -21,6 +21,8 @@ const RENDERED: usize = 10;
 struct Controller {
     directory: tempfile::TempDir,
     namespace: String,
+    /// Where it listens: for health, and for uploads.
+    addresses: [String; 2],
 }
 
 impl Controller {
@@ -29,6 +31,7 @@ impl Controller {
         let this = Self {
             directory,
             namespace: release.namespace.clone(),
+            addresses: free_addresses(),
         };
         let kubeconfig = fs::read(std::env::var_os("KUBECONFIG").unwrap()).unwrap();
         fs::write(this.file("kubeconfig"), kubeconfig).unwrap();
@@ -45,7 +48,11 @@ impl Controller {
         fs::write(this.file("rstudio-connect.gcfg"), settings).unwrap();
         fs::write(this.file("log"), "").unwrap();
         for path in [this.directory.path(), &release.data] {
-            cluster::run(Command::new("chown").args(["-R", &format!("{NOBODY}:{NOBODY}")]).arg(path));
+            cluster::run(
+                Command::new("chown")
+                    .args(["-R", &format!("{NOBODY}:{NOBODY}")])
+                    .arg(path),
+            );
         }
         this
     }
@@ -59,7 +66,13 @@ impl Controller {
         let log = fs::File::options().append(true).open(self.file("log")).unwrap();
         let mut command = cluster::offhost();
         command
-            .args(["controller", "--listen", "127.0.0.1:18080", "--upload-listen", "127.0.0.1:18081"])
+            .args([
+                "controller",
+                "--listen",
+                &self.addresses[0],
+                "--upload-listen",
+                &self.addresses[1],
+            ])
             .arg("--config")
             .arg(self.file("rstudio-connect.gcfg"))
             .env_remove("OFFHOST_CLUSTER")
@@ -79,6 +92,12 @@ impl Controller {
         let lines: Vec<&str> = log.lines().collect();
         lines[lines.len().saturating_sub(40)..].join("\n")
     }
+}
+
+/// Addresses that nobody listens at now.
+fn free_addresses() -> [String; 2] {
+    let sockets = [0, 1].map(|_| std::net::TcpListener::bind("127.0.0.1:0").unwrap());
+    sockets.map(|socket| socket.local_addr().unwrap().to_string())
 }
 
 /// Killed when it is let go of.
@@ -103,8 +122,10 @@ struct Chance(u64);
 impl Chance {
     fn new() -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-        let seed = std::env::var("OFFHOST_TEST_SEED")
-            .map_or_else(|_| u64::from(now.subsec_nanos()) | 1, |seed| seed.parse().unwrap());
+        let seed = std::env::var("OFFHOST_TEST_SEED").map_or_else(
+            |_| u64::from(now.subsec_nanos()) | 1,
+            |seed| seed.parse().unwrap(),
+        );
         println!("OFFHOST_TEST_SEED={seed}");
         Self(seed)
     }
@@ -150,11 +171,24 @@ fn check(release: &Release, number: usize) {
     assert_eq!(attempts.len(), 1, "{attempts:?}");
     let pods = job.pods();
     assert_eq!(pods.len(), 1, "{}", job.told());
-    assert!(pods[0]["metadata"]["finalizers"].is_null(), "{}", pods[0]["metadata"]);
-    assert_eq!(fs::read_dir(job.directory(&seen, 0).parent().unwrap()).unwrap().count(), 1);
+    assert!(
+        pods[0]["metadata"]["finalizers"].is_null(),
+        "{}",
+        pods[0]["metadata"]
+    );
+    assert_eq!(
+        fs::read_dir(job.directory(&seen, 0).parent().unwrap())
+            .unwrap()
+            .count(),
+        1
+    );
     if is_rendered(number) {
         let results = release.data.join("reports/v2").join(&job.name).join("default");
-        assert!(fs::read_to_string(results.join("active/index.html")).unwrap().contains("Rendered once"));
+        assert!(
+            fs::read_to_string(results.join("active/index.html"))
+                .unwrap()
+                .contains("Rendered once")
+        );
         assert_eq!(results_in(&results), ["1", "active"]);
     } else {
         assert_eq!(job.log(&seen, 0), "begins\nends\n");
@@ -209,10 +243,18 @@ fn a_controller_that_is_killed_again_and_again_runs_every_job_once() {
     }
     assert_eq!(ended, 0, "the controller ended by itself:\n{}", controller.told());
     let left = open(&release);
-    println!("offhost/chaos {killed} kills in {:?}, {left} of {made} jobs open", begun.elapsed());
+    println!(
+        "offhost/chaos {killed} kills in {:?}, {left} of {made} jobs open",
+        begun.elapsed()
+    );
     let end = Instant::now() + Duration::from_secs(240);
     while open(&release) > 0 {
-        assert!(Instant::now() < end, "{} jobs are open\n{}", open(&release), controller.told());
+        assert!(
+            Instant::now() < end,
+            "{} jobs are open\n{}",
+            open(&release),
+            controller.told()
+        );
         std::thread::sleep(Duration::from_millis(500));
     }
     // What is left to do after a job's end.

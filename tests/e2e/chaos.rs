@@ -8,21 +8,25 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use crate::job::{Job, condition, shell};
+use crate::job::{Job, LATER, condition, shell};
 use crate::release::{Release, another_namespace};
 use crate::{api, cluster};
 
 /// The account `nobody`, which every machine has: the controller runs on this one.
 const NOBODY: u32 = 65534;
-/// How many jobs there are for each kill.
+/// One job in so many is a render.
 const RENDERED: usize = 10;
+/// As many jobs have not ended at a time: that is what two processors get done.
+const AT_A_TIME: usize = 16;
+/// The longest that a controller lives. Some do not get as far as to lead.
+const LIFE_MS: u64 = 1_600;
+/// What a script adds a line to in its log directory, so that it is known how often it ran.
+const RAN: &str = "ran";
 
 /// The controller as a process of this machine: it can be killed, and started again at once.
 struct Controller {
     directory: tempfile::TempDir,
     namespace: String,
-    /// Where it listens: for health, and for uploads.
-    addresses: [String; 2],
 }
 
 impl Controller {
@@ -31,7 +35,6 @@ impl Controller {
         let this = Self {
             directory,
             namespace: release.namespace.clone(),
-            addresses: free_addresses(),
         };
         let kubeconfig = fs::read(std::env::var_os("KUBECONFIG").unwrap()).unwrap();
         fs::write(this.file("kubeconfig"), kubeconfig).unwrap();
@@ -48,11 +51,7 @@ impl Controller {
         fs::write(this.file("rstudio-connect.gcfg"), settings).unwrap();
         fs::write(this.file("log"), "").unwrap();
         for path in [this.directory.path(), &release.data] {
-            cluster::run(
-                Command::new("chown")
-                    .args(["-R", &format!("{NOBODY}:{NOBODY}")])
-                    .arg(path),
-            );
+            cluster::run(Command::new("chown").args(["-R", &format!("{NOBODY}:{NOBODY}")]).arg(path));
         }
         this
     }
@@ -64,15 +63,9 @@ impl Controller {
     /// Starts it. Each time it says that it is the same Pod, as when a container is started again.
     fn start(&self) -> Running {
         let log = fs::File::options().append(true).open(self.file("log")).unwrap();
-        let mut command = cluster::offhost();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_offhost"));
         command
-            .args([
-                "controller",
-                "--listen",
-                &self.addresses[0],
-                "--upload-listen",
-                &self.addresses[1],
-            ])
+            .args(["controller", "--listen", "127.0.0.1:18080", "--upload-listen", "127.0.0.1:18081"])
             .arg("--config")
             .arg(self.file("rstudio-connect.gcfg"))
             .env_remove("OFFHOST_CLUSTER")
@@ -92,12 +85,6 @@ impl Controller {
         let lines: Vec<&str> = log.lines().collect();
         lines[lines.len().saturating_sub(40)..].join("\n")
     }
-}
-
-/// Addresses that nobody listens at now.
-fn free_addresses() -> [String; 2] {
-    let sockets = [0, 1].map(|_| std::net::TcpListener::bind("127.0.0.1:0").unwrap());
-    sockets.map(|socket| socket.local_addr().unwrap().to_string())
 }
 
 /// Killed when it is let go of.
@@ -122,10 +109,8 @@ struct Chance(u64);
 impl Chance {
     fn new() -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-        let seed = std::env::var("OFFHOST_TEST_SEED").map_or_else(
-            |_| u64::from(now.subsec_nanos()) | 1,
-            |seed| seed.parse().unwrap(),
-        );
+        let seed = std::env::var("OFFHOST_TEST_SEED")
+            .map_or_else(|_| u64::from(now.subsec_nanos()) | 1, |seed| seed.parse().unwrap());
         println!("OFFHOST_TEST_SEED={seed}");
         Self(seed)
     }
@@ -146,56 +131,56 @@ fn name(number: usize) -> String {
     format!("chaos-{number}")
 }
 
-/// Most print two lines; some are rendered, and have a result.
+/// Most print two lines, and leave one behind; some are rendered, and have a result.
 fn spec(number: usize, chance: &mut Chance) -> Value {
     if is_rendered(number) {
         return json!({"task": "Render", "bundle": {"path": "page"}});
     }
     let pause = 50 + chance.below(50);
-    shell(&format!("echo begins; sleep 0.{pause}; echo ends"))
+    shell(&format!(
+        "echo once >>/opt/rstudio-connect/mnt/log/{RAN}; echo begins; sleep 0.{pause}; echo ends"
+    ))
 }
 
 fn is_rendered(number: usize) -> bool {
     number.is_multiple_of(RENDERED)
 }
 
-fn check(release: &Release, number: usize) {
+/// The job succeeded, with one attempt that ran once, and what it made is whole.
+fn check(release: &Release, number: usize, seen: &Value) {
     let job = Job {
         release,
         name: name(number),
     };
-    let seen = job.get();
-    let said = condition(&seen, "Succeeded");
+    let said = condition(seen, "Succeeded");
     assert_eq!(said.status, "True", "{said:?}\n{}", job.told());
     let attempts = seen["status"]["attempts"].as_array().unwrap();
     assert_eq!(attempts.len(), 1, "{attempts:?}");
-    let pods = job.pods();
-    assert_eq!(pods.len(), 1, "{}", job.told());
-    assert!(
-        pods[0]["metadata"]["finalizers"].is_null(),
-        "{}",
-        pods[0]["metadata"]
-    );
-    assert_eq!(
-        fs::read_dir(job.directory(&seen, 0).parent().unwrap())
-            .unwrap()
-            .count(),
-        1
-    );
+    let directory = job.directory(seen, 0);
+    assert_eq!(names_in(directory.parent().unwrap()).len(), 1, "'{}' began twice", job.name);
     if is_rendered(number) {
         let results = release.data.join("reports/v2").join(&job.name).join("default");
-        assert!(
-            fs::read_to_string(results.join("active/index.html"))
-                .unwrap()
-                .contains("Rendered once")
-        );
-        assert_eq!(results_in(&results), ["1", "active"]);
+        let page = fs::read_to_string(results.join("active/index.html")).unwrap();
+        assert!(page.contains("Rendered once") && page.trim_end().ends_with("</html>"), "{page}");
+        assert_eq!(names_in(&results), ["1", "1.json", "active"]);
     } else {
-        assert_eq!(job.log(&seen, 0), "begins\nends\n");
+        assert_eq!(job.log(seen, 0), "begins\nends\n");
+        assert_eq!(fs::read_to_string(directory.join("log").join(RAN)).unwrap(), "once\n");
     }
 }
 
-fn results_in(directory: &Path) -> Vec<String> {
+/// Each job has had one Pod, which has ended and is held by nobody.
+fn check_pods(release: &Release, jobs: usize) {
+    let pods = api::list(&api::core(&release.namespace, "pods"));
+    assert_eq!(pods.len(), jobs);
+    for pod in &pods {
+        assert!(pod["metadata"]["finalizers"].is_null(), "{}", pod["metadata"]);
+        assert_eq!(pod["status"]["phase"], "Succeeded", "{}", pod["metadata"]["name"]);
+    }
+}
+
+/// Names of what is in a directory, without the server's own.
+fn names_in(directory: &Path) -> Vec<String> {
     let entries = fs::read_dir(directory).unwrap();
     let mut names: Vec<String> = entries
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
@@ -205,10 +190,46 @@ fn results_in(directory: &Path) -> Vec<String> {
     names
 }
 
+/// What is only there while something is being made.
+fn leftovers(volume: &Path) -> Vec<String> {
+    let mut find = Command::new("find");
+    find.arg(volume).args(["-name", ".staging*", "-o", "-name", "staging.*", "-o", "-name", "temp.render*"]);
+    cluster::run(&mut find).lines().map(str::to_owned).collect()
+}
+
+fn jobs(release: &Release) -> Vec<Value> {
+    api::list(&api::jobs(&release.namespace))
+}
+
+/// How many jobs have not ended.
 fn open(release: &Release) -> usize {
-    let jobs = api::list(&api::jobs(&release.namespace));
-    let done = |job: &&Value| matches!(condition(job, "Succeeded").status.as_str(), "True" | "False");
-    jobs.len() - jobs.iter().filter(done).count()
+    let is_open = |job: &&Value| !matches!(condition(job, "Succeeded").status.as_str(), "True" | "False");
+    jobs(release).iter().filter(is_open).count()
+}
+
+/// Makes jobs as others end, and kills the controller all that time. Gives how many jobs there are, and the controller
+/// that was started last.
+fn storm(release: &Release, controller: &Controller, kills: usize) -> (usize, Running) {
+    let mut chance = Chance::new();
+    let mut running = controller.start();
+    let (mut made, mut killed) = (0, 0);
+    while killed < kills || made < kills {
+        let room = AT_A_TIME - open(release).min(AT_A_TIME);
+        // While the controller dies there is always something that can be lost.
+        let room = if killed < kills { room } else { room.min(kills - made) };
+        for _ in 0..room {
+            release.job(&name(made), spec(made, &mut chance));
+            made += 1;
+        }
+        std::thread::sleep(Duration::from_millis(chance.below(LIFE_MS)));
+        if killed < kills {
+            assert!(!running.has_ended(), "the controller ended by itself:\n{}", controller.told());
+            drop(running);
+            killed += 1;
+            running = controller.start();
+        }
+    }
+    (made, running)
 }
 
 /// Proves: OH2 (P), RD3 (P)
@@ -223,45 +244,24 @@ fn a_controller_that_is_killed_again_and_again_runs_every_job_once() {
         ("manifest.json", r#"{"version": 1, "platform": "4.2.2", "metadata": {"appmode": "rmd-static", "primary_rmd": "page.Rmd"}, "packages": {}, "files": {"page.Rmd": {"checksum": ""}}}"#),
     ]);
     let controller = Controller::new(&release);
-    let mut chance = Chance::new();
-    let kills = kills();
     let begun = Instant::now();
-    let mut running = controller.start();
-    let (mut made, mut killed, mut ended) = (0, 0, 0);
-    while killed < kills {
-        // Jobs come as long as the controller dies, so that there is always something that can be lost.
-        let due = (killed + 1) * kills.max(200) / kills;
-        while made < due {
-            release.job(&name(made), spec(made, &mut chance));
-            made += 1;
-        }
-        std::thread::sleep(Duration::from_millis(chance.below(1_400)));
-        ended += usize::from(running.has_ended());
-        drop(running);
-        killed += 1;
-        running = controller.start();
-    }
-    assert_eq!(ended, 0, "the controller ended by itself:\n{}", controller.told());
-    let left = open(&release);
-    println!(
-        "offhost/chaos {killed} kills in {:?}, {left} of {made} jobs open",
-        begun.elapsed()
-    );
-    let end = Instant::now() + Duration::from_secs(240);
+    let kills = kills();
+    let (made, running) = storm(&release, &controller, kills);
+    println!("offhost/chaos {kills} kills, {made} jobs, {} of them open, in {:?}", open(&release), begun.elapsed());
+    let end = Instant::now() + LATER;
     while open(&release) > 0 {
-        assert!(
-            Instant::now() < end,
-            "{} jobs are open\n{}",
-            open(&release),
-            controller.told()
-        );
+        assert!(Instant::now() < end, "{} jobs are open\n{}", open(&release), controller.told());
         std::thread::sleep(Duration::from_millis(500));
     }
+    println!("offhost/chaos-seconds {}", begun.elapsed().as_secs());
     // What is left to do after a job's end.
     std::thread::sleep(Duration::from_secs(3));
+    let all = jobs(&release);
     for number in 0..made {
-        check(&release, number);
+        let seen = all.iter().find(|job| job["metadata"]["name"] == name(number)).unwrap();
+        check(&release, number, seen);
     }
-    println!("offhost/chaos-seconds {}", begun.elapsed().as_secs());
+    check_pods(&release, made);
+    assert_eq!(leftovers(&release.data), Vec::<String>::new());
     drop(running);
 }

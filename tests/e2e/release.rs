@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{LazyLock, Mutex, PoisonError};
 
 use serde_json::{Value, json};
 
@@ -23,13 +23,13 @@ pub(crate) struct Release {
 
 /// The release that most tests share: the chart as it is, with images besides that do not work.
 pub(crate) fn shared() -> &'static Release {
-    static SHARED: OnceLock<Release> = OnceLock::new();
-    SHARED.get_or_init(|| {
+    static SHARED: LazyLock<Release> = LazyLock::new(|| {
         remove_leftovers();
         let release = Release::prepare("shared");
         release.install(&json!({"runtimes": runtimes(), "config": config()}));
         release
-    })
+    });
+    &SHARED
 }
 
 /// Another release, beside the shared one, which has made the definitions.
@@ -55,13 +55,19 @@ pub(crate) fn runtimes() -> Value {
         entry
     };
     json!([
-        entry(cluster::image("offhost-content"), json!({
-            "matching": "any",
-            "r": {"installations": [{"version": "4.2.2", "path": "/usr/bin/R"}]},
-            "python": {"installations": [{"version": "3.11.2", "path": "/usr/bin/python3"}]},
-        })),
+        entry(
+            cluster::image("offhost-content"),
+            json!({
+                "matching": "any",
+                "r": {"installations": [{"version": "4.2.2", "path": "/usr/bin/R"}]},
+                "python": {"installations": [{"version": "3.11.2", "path": "/usr/bin/python3"}]},
+            })
+        ),
         entry(cluster::image("nothing"), json!({})),
-        entry(cluster::image("offhost"), json!({"supervisor": "/usr/local/bin/with-modules --set default"})),
+        entry(
+            cluster::image("offhost"),
+            json!({"supervisor": "/usr/local/bin/with-modules --set default"})
+        ),
     ])
 }
 
@@ -151,9 +157,20 @@ impl Release {
         let mut helm = cluster::helm();
         helm.args(["upgrade", "--install", "offhost"])
             .arg(cluster::repository("charts/offhost"))
-            .args(["--namespace", &self.namespace, "--take-ownership", "--wait", "--timeout", "120s"])
+            .args([
+                "--namespace",
+                &self.namespace,
+                "--take-ownership",
+                "--wait",
+                "--timeout",
+                "120s",
+            ])
             .arg("--values")
             .arg(file.path());
+        if helm.get_program() == "helm4" {
+            // Definitions that somebody applied by hand to this cluster.
+            helm.arg("--force-conflicts");
+        }
         let output = cluster::try_run(&mut helm);
         assert!(
             output.status.success(),
@@ -186,7 +203,12 @@ impl Release {
 
     /// The end of the controllers' logs, and all Pods.
     pub(crate) fn told(&self) -> String {
-        let logs = ["logs", "--selector=app.kubernetes.io/name=offhost", "--tail=30", "--prefix"];
+        let logs = [
+            "logs",
+            "--selector=app.kubernetes.io/name=offhost",
+            "--tail=30",
+            "--prefix",
+        ];
         let outputs = [
             cluster::try_run(self.kubectl().args(["get", "pods", "--output=wide"])),
             cluster::try_run(self.kubectl().args(logs)),

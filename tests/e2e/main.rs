@@ -15,6 +15,8 @@ mod cluster;
 mod failures;
 mod job;
 mod lives;
+mod nodes;
+mod parity;
 mod release;
 mod results;
 #[allow(dead_code, reason = "the other suite uses more of it")]

@@ -16,6 +16,8 @@ mod dry_run;
 mod failures;
 mod job;
 mod lives;
+mod nodes;
+mod parity;
 mod people;
 mod places;
 mod release;

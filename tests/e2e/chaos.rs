@@ -27,6 +27,8 @@ const RAN: &str = "ran";
 struct Controller {
     directory: tempfile::TempDir,
     namespace: String,
+    /// Where it listens: for health, and for uploads.
+    addresses: [String; 2],
 }
 
 impl Controller {
@@ -35,6 +37,7 @@ impl Controller {
         let this = Self {
             directory,
             namespace: release.namespace.clone(),
+            addresses: free_addresses(),
         };
         let kubeconfig = fs::read(std::env::var_os("KUBECONFIG").unwrap()).unwrap();
         fs::write(this.file("kubeconfig"), kubeconfig).unwrap();
@@ -72,9 +75,9 @@ impl Controller {
             .args([
                 "controller",
                 "--listen",
-                "127.0.0.1:18080",
+                &self.addresses[0],
                 "--upload-listen",
-                "127.0.0.1:18081",
+                &self.addresses[1],
             ])
             .arg("--config")
             .arg(self.file("rstudio-connect.gcfg"))
@@ -95,6 +98,12 @@ impl Controller {
         let lines: Vec<&str> = log.lines().collect();
         lines[lines.len().saturating_sub(40)..].join("\n")
     }
+}
+
+/// Addresses that nobody listens at now.
+fn free_addresses() -> [String; 2] {
+    let sockets = [0, 1].map(|_| std::net::TcpListener::bind("127.0.0.1:0").unwrap());
+    sockets.map(|socket| socket.local_addr().unwrap().to_string())
 }
 
 /// Killed when it is let go of.
@@ -123,7 +132,7 @@ impl Chance {
             |_| u64::from(now.subsec_nanos()) | 1,
             |seed| seed.parse().unwrap(),
         );
-        eprintln!("OFFHOST_TEST_SEED={seed}");
+        println!("OFFHOST_TEST_SEED={seed}");
         Self(seed)
     }
 

@@ -63,7 +63,7 @@ impl Controller {
     /// Starts it. Each time it says that it is the same Pod, as when a container is started again.
     fn start(&self) -> Running {
         let log = fs::File::options().append(true).open(self.file("log")).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_offhost"));
+        let mut command = cluster::offhost();
         command
             .args(["controller", "--listen", "127.0.0.1:18080", "--upload-listen", "127.0.0.1:18081"])
             .arg("--config")

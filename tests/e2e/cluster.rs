@@ -61,6 +61,11 @@ pub(crate) fn helm() -> Command {
     Command::new(if on_path("helm4") { "helm4" } else { "helm" })
 }
 
+/// The program of this project.
+pub(crate) fn offhost() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_offhost"))
+}
+
 /// A file of the repository.
 pub(crate) fn repository(path: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(path)

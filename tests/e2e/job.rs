@@ -12,9 +12,9 @@ use crate::{api, cluster};
 /// How often is looked.
 const PACE: Duration = Duration::from_millis(100);
 /// Enough for a script on a busy machine.
-pub(crate) const SOON: Duration = Duration::from_secs(60);
+pub(crate) const SOON: Duration = Duration::from_secs(120);
 /// Enough for the installation of packages.
-pub(crate) const LATER: Duration = Duration::from_secs(240);
+pub(crate) const LATER: Duration = Duration::from_secs(480);
 
 pub(crate) struct Job<'r> {
     pub(crate) release: &'r Release,

@@ -12,9 +12,12 @@
 mod api;
 mod chaos;
 mod cluster;
+mod dry_run;
 mod failures;
 mod job;
 mod lives;
+mod people;
+mod places;
 mod release;
 mod results;
 #[allow(dead_code, reason = "the other suite uses more of it")]

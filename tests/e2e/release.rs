@@ -3,7 +3,7 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{LazyLock, Mutex, PoisonError};
 
 use serde_json::{Value, json};
 
@@ -23,13 +23,13 @@ pub(crate) struct Release {
 
 /// The release that most tests share: the chart as it is, with images besides that do not work.
 pub(crate) fn shared() -> &'static Release {
-    static SHARED: OnceLock<Release> = OnceLock::new();
-    SHARED.get_or_init(|| {
+    static SHARED: LazyLock<Release> = LazyLock::new(|| {
         remove_leftovers();
         let release = Release::prepare("shared");
         release.install(&json!({"runtimes": runtimes(), "config": config()}));
         release
-    })
+    });
+    &SHARED
 }
 
 /// Another release, beside the shared one, which has made the definitions.
@@ -154,6 +154,10 @@ impl Release {
             .args(["--namespace", &self.namespace, "--take-ownership", "--wait", "--timeout", "120s"])
             .arg("--values")
             .arg(file.path());
+        if helm.get_program() == "helm4" {
+            // Definitions that somebody applied by hand to this cluster.
+            helm.arg("--force-conflicts");
+        }
         let output = cluster::try_run(&mut helm);
         assert!(
             output.status.success(),

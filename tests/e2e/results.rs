@@ -49,7 +49,7 @@ fn a_script_runs_and_its_output_is_kept() {
     let of_pod = cluster::run(release.kubectl().args(["logs", "--selector=offhost.dev/job-name=sales-summary"]));
     assert_eq!(of_pod, text);
 
-    let facts = shell("id; pwd; echo $HOME $TMPDIR $USER; touch /x 2>&1; ls /opt/rstudio-connect/mnt; ls /var/run/secrets 2>&1");
+    let facts = shell("id; pwd; echo $HOME $TMPDIR $USER; touch /x 2>&1; ls /opt/rstudio-connect/mnt; ls /var/run/secrets 2>&1; true");
     let job = release.job("facts", facts);
     let text = job.log(&job.succeeds(), 0);
     assert!(text.contains("uid=999") && text.contains("/opt/rstudio-connect/mnt/app\n"), "{text}");

@@ -65,7 +65,7 @@ impl Controller {
         let log = fs::File::options().append(true).open(self.file("log")).unwrap();
         let mut command = cluster::offhost();
         command
-            .args(["controller", "--listen", "127.0.0.1:18080", "--upload-listen", "127.0.0.1:18081"])
+            .args(["controller", "--listen", "127.0.0.1:0", "--upload-listen", "127.0.0.1:0"])
             .arg("--config")
             .arg(self.file("rstudio-connect.gcfg"))
             .env_remove("OFFHOST_CLUSTER")

@@ -51,7 +51,11 @@ impl Controller {
         fs::write(this.file("rstudio-connect.gcfg"), settings).unwrap();
         fs::write(this.file("log"), "").unwrap();
         for path in [this.directory.path(), &release.data] {
-            cluster::run(Command::new("chown").args(["-R", &format!("{NOBODY}:{NOBODY}")]).arg(path));
+            cluster::run(
+                Command::new("chown")
+                    .args(["-R", &format!("{NOBODY}:{NOBODY}")])
+                    .arg(path),
+            );
         }
         this
     }
@@ -65,7 +69,13 @@ impl Controller {
         let log = fs::File::options().append(true).open(self.file("log")).unwrap();
         let mut command = cluster::offhost();
         command
-            .args(["controller", "--listen", "127.0.0.1:0", "--upload-listen", "127.0.0.1:0"])
+            .args([
+                "controller",
+                "--listen",
+                "127.0.0.1:0",
+                "--upload-listen",
+                "127.0.0.1:0",
+            ])
             .arg("--config")
             .arg(self.file("rstudio-connect.gcfg"))
             .env_remove("OFFHOST_CLUSTER")
@@ -109,8 +119,10 @@ struct Chance(u64);
 impl Chance {
     fn new() -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-        let seed = std::env::var("OFFHOST_TEST_SEED")
-            .map_or_else(|_| u64::from(now.subsec_nanos()) | 1, |seed| seed.parse().unwrap());
+        let seed = std::env::var("OFFHOST_TEST_SEED").map_or_else(
+            |_| u64::from(now.subsec_nanos()) | 1,
+            |seed| seed.parse().unwrap(),
+        );
         println!("OFFHOST_TEST_SEED={seed}");
         Self(seed)
     }
@@ -157,15 +169,26 @@ fn check(release: &Release, number: usize, seen: &Value) {
     let attempts = seen["status"]["attempts"].as_array().unwrap();
     assert_eq!(attempts.len(), 1, "{attempts:?}");
     let directory = job.directory(seen, 0);
-    assert_eq!(names_in(directory.parent().unwrap()).len(), 1, "'{}' began twice", job.name);
+    assert_eq!(
+        names_in(directory.parent().unwrap()).len(),
+        1,
+        "'{}' began twice",
+        job.name
+    );
     if is_rendered(number) {
         let results = release.data.join("reports/v2").join(&job.name).join("default");
         let page = fs::read_to_string(results.join("active/index.html")).unwrap();
-        assert!(page.contains("Rendered once") && page.trim_end().ends_with("</html>"), "{page}");
+        assert!(
+            page.contains("Rendered once") && page.trim_end().ends_with("</html>"),
+            "{page}"
+        );
         assert_eq!(names_in(&results), ["1", "1.json", "active"]);
     } else {
         assert_eq!(job.log(seen, 0), "begins\nends\n");
-        assert_eq!(fs::read_to_string(directory.join("log").join(RAN)).unwrap(), "once\n");
+        assert_eq!(
+            fs::read_to_string(directory.join("log").join(RAN)).unwrap(),
+            "once\n"
+        );
     }
 }
 
@@ -193,7 +216,16 @@ fn names_in(directory: &Path) -> Vec<String> {
 /// What is only there while something is being made.
 fn leftovers(volume: &Path) -> Vec<String> {
     let mut find = Command::new("find");
-    find.arg(volume).args(["-name", ".staging*", "-o", "-name", "staging.*", "-o", "-name", "temp.render*"]);
+    find.arg(volume).args([
+        "-name",
+        ".staging*",
+        "-o",
+        "-name",
+        "staging.*",
+        "-o",
+        "-name",
+        "temp.render*",
+    ]);
     cluster::run(&mut find).lines().map(str::to_owned).collect()
 }
 
@@ -216,14 +248,22 @@ fn storm(release: &Release, controller: &Controller, kills: usize) -> (usize, Ru
     while killed < kills || made < kills {
         let room = AT_A_TIME - open(release).min(AT_A_TIME);
         // While the controller dies there is always something that can be lost.
-        let room = if killed < kills { room } else { room.min(kills - made) };
+        let room = if killed < kills {
+            room
+        } else {
+            room.min(kills - made)
+        };
         for _ in 0..room {
             release.job(&name(made), spec(made, &mut chance));
             made += 1;
         }
         std::thread::sleep(Duration::from_millis(chance.below(LIFE_MS)));
         if killed < kills {
-            assert!(!running.has_ended(), "the controller ended by itself:\n{}", controller.told());
+            assert!(
+                !running.has_ended(),
+                "the controller ended by itself:\n{}",
+                controller.told()
+            );
             drop(running);
             killed += 1;
             running = controller.start();
@@ -247,10 +287,19 @@ fn a_controller_that_is_killed_again_and_again_runs_every_job_once() {
     let begun = Instant::now();
     let kills = kills();
     let (made, running) = storm(&release, &controller, kills);
-    println!("offhost/chaos {kills} kills, {made} jobs, {} of them open, in {:?}", open(&release), begun.elapsed());
+    println!(
+        "offhost/chaos {kills} kills, {made} jobs, {} of them open, in {:?}",
+        open(&release),
+        begun.elapsed()
+    );
     let end = Instant::now() + LATER;
     while open(&release) > 0 {
-        assert!(Instant::now() < end, "{} jobs are open\n{}", open(&release), controller.told());
+        assert!(
+            Instant::now() < end,
+            "{} jobs are open\n{}",
+            open(&release),
+            controller.told()
+        );
         std::thread::sleep(Duration::from_millis(500));
     }
     println!("offhost/chaos-seconds {}", begun.elapsed().as_secs());
@@ -258,7 +307,10 @@ fn a_controller_that_is_killed_again_and_again_runs_every_job_once() {
     std::thread::sleep(Duration::from_secs(3));
     let all = jobs(&release);
     for number in 0..made {
-        let seen = all.iter().find(|job| job["metadata"]["name"] == name(number)).unwrap();
+        let seen = all
+            .iter()
+            .find(|job| job["metadata"]["name"] == name(number))
+            .unwrap();
         check(&release, number, seen);
     }
     check_pods(&release, made);

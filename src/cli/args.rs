@@ -147,6 +147,8 @@ pub enum PlanFormat {
     Yaml,
     /// JSON
     Json,
+    /// The Pods themselves, as kubectl reads them (Pod mode)
+    Pod,
 }
 
 /// Arguments of `content`.

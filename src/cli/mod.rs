@@ -11,6 +11,7 @@ mod failure;
 mod logs;
 mod path;
 mod plan;
+mod plan_pods;
 mod printer;
 mod run;
 mod runtimes;

@@ -1,9 +1,11 @@
 //! `offhost plan`: everything a job will do, without doing it.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::args::{JobArgs, PlanArgs, PlanFormat, PlanMode};
 use super::failure::{Because, Failure};
+use super::plan_pods::{self, PodJob};
 use super::printer;
 use crate::data::{ContentId, DataDir, Store};
 use crate::gather::{self, Ids};
@@ -25,14 +27,35 @@ pub(super) fn run(config: Option<PathBuf>, args: &PlanArgs) -> Result<u8, Failur
         PlanMode::Pod => Mode::Pod,
     };
     let settings = &loaded.settings;
+    if args.output == PlanFormat::Pod && mode == Mode::Local {
+        let message = "a job of this machine has no Pods; give --mode pod, or another form with -o";
+        return Err(Failure::new(Reason::InvalidInput, message));
+    }
     let runtimes = runtimes_of(mode, settings, args.runtimes.as_deref())?;
-    let task = task(mode, &loaded, &args.job)?;
+    let mut task = task(mode, &loaded, &args.job)?;
+    if args.output == PlanFormat::Pod {
+        task.job_key = plan_pods::key();
+    }
     let accounts = gather_accounts(settings, task.spec.run_as.as_deref())?;
     let plan = plan::plan(&task, settings, &runtimes, &accounts).map_err(LocalError::from)?;
     let plan = without_passwords(plan, settings);
     match args.output {
         PlanFormat::Json => printer::json(&plan),
         PlanFormat::Yaml => printer::line(yaml(&plan)?),
+        PlanFormat::Pod => {
+            let metadata = deploy::job_file(&args.job.target)?.map(|job| job.metadata);
+            let (name, labels) = metadata.map_or_else(
+                || (task.content.clone(), BTreeMap::new()),
+                |metadata| (metadata.name, metadata.labels),
+            );
+            let job = PodJob {
+                name,
+                labels,
+                spec: &task.spec,
+                settings,
+            };
+            return plan_pods::print(&plan, &job);
+        }
     }
     Ok(0)
 }

@@ -205,7 +205,7 @@ async fn post(context: &Context, seen: Arc<SeenJob>, pod: &Pod) -> Result<Begun,
     let name = pod.name_any();
     let error = match context.calls.create_pod(pod).await {
         Ok(made) => {
-            context.view.pod_seen(made);
+            context.view.pod_written(made);
             let uid = seen.job.metadata.uid.as_deref().unwrap_or_default();
             context.paces.posted(uid, &context.metrics);
             return Ok(Begun::Posted(seen));

@@ -64,7 +64,7 @@ pub async fn find(context: &Context, job: &ContentJob, name: &str) -> Result<Opt
     if !is_of(job, &pod) {
         return Ok(None);
     }
-    context.view.pod_seen(pod.clone());
+    context.view.pod_written(pod.clone());
     Ok(Some(Arc::new(pod)))
 }
 
@@ -105,9 +105,7 @@ pub async fn let_closed_go(context: &Context, job: &ContentJob) -> Result<(), Lo
 pub async fn release(context: &Context, pod: &Pod) -> Result<(), LookError> {
     if is_held(pod) {
         match context.calls.release_pod(&pod.metadata).await? {
-            Some(released) => {
-                context.view.pod_seen(released);
-            }
+            Some(released) => context.view.pod_written(released),
             None => context.view.pod_gone(pod),
         }
     }

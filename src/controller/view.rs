@@ -108,8 +108,37 @@ impl View {
         }
     }
 
-    /// A Pod is as it is given here. Says whether that was news.
-    pub fn pod_seen(&self, mut pod: Pod) -> bool {
+    /// Every job was told anew; others are gone.
+    pub fn jobs_listed(&self) {
+        for gone in self.jobs.end_list() {
+            let name = Key::from(gone.name_any());
+            self.index.gone(&name);
+            self.ask_those_who_wait(&name);
+            self.ask(name);
+        }
+    }
+
+    /// Every Pod was told anew; others are gone.
+    pub fn pods_listed(&self) {
+        for gone in self.pods.end_list() {
+            self.pod_forgotten(&gone);
+        }
+    }
+
+    /// A Pod is as it is given here.
+    pub fn pod_seen(&self, pod: Pod) {
+        if let Some(job) = self.take_pod(pod) {
+            self.ask(job);
+        }
+    }
+
+    /// An answer to a call of our own shows this of a Pod: whoever called knows, so nobody is asked to look.
+    pub fn pod_written(&self, pod: Pod) {
+        self.take_pod(pod);
+    }
+
+    /// Takes a Pod over; gives the job that it is news for.
+    fn take_pod(&self, mut pod: Pod) -> Option<String> {
         trim(&mut pod.metadata);
         let owner = owner(&pod);
         if let Some(uid) = &pod.metadata.uid {
@@ -117,11 +146,9 @@ impl View {
         }
         let name = pod.name_any();
         let news = self.pods.learn(pod);
-        if let (true, Some((job, _))) = (news, owner) {
-            self.owners().entry(job.clone()).or_default().insert(name);
-            self.ask(job);
-        }
-        news
+        let (job, _) = owner.filter(|_| news)?;
+        self.owners().entry(job.clone()).or_default().insert(name);
+        Some(job)
     }
 
     /// The Pods that belong to a job of this name, whichever uid it has.
@@ -139,7 +166,7 @@ impl View {
     }
 
     /// A Pod is not among those that are kept any more.
-    pub fn pod_forgotten(&self, pod: &Pod) {
+    fn pod_forgotten(&self, pod: &Pod) {
         if let Some(uid) = &pod.metadata.uid {
             self.events.pod_gone(uid);
         }

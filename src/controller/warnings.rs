@@ -68,7 +68,7 @@ mod tests {
         }
     }
 
-    /// Proves: PM4 (P)
+    /// Proves: CU4 (P), PM4 (P)
     #[test]
     fn what_pods_do_not_have_is_told_where_it_is_asked_for() {
         let file = || Origin::File {
@@ -84,5 +84,6 @@ mod tests {
         ]);
         let names: Vec<&str> = told.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["PAM.UseSession", "Applications.RunAsCurrentUser"]);
+        assert!(told[1].1.contains("spec.runAs"), "{}", told[1].1);
     }
 }

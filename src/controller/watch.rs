@@ -69,11 +69,7 @@ impl Watched for SeenJob {
     }
 
     fn end_list(view: &View) {
-        for gone in view.jobs.end_list() {
-            let name = gone.name_any();
-            view.index.gone(&name.as_str().into());
-            view.ask(name);
-        }
+        view.jobs_listed();
     }
 
     fn seen(self, view: &View) {
@@ -93,9 +89,7 @@ impl Watched for Pod {
     }
 
     fn end_list(view: &View) {
-        for gone in view.pods.end_list() {
-            view.pod_forgotten(&gone);
-        }
+        view.pods_listed();
     }
 
     fn seen(self, view: &View) {

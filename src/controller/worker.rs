@@ -29,6 +29,13 @@ pub fn triggers() -> (Triggers, Asked) {
     (Triggers(sender), Asked(receiver))
 }
 
+impl Asked {
+    /// What was asked for up to now.
+    pub fn now(&mut self) -> Vec<Key> {
+        std::iter::from_fn(|| self.0.try_recv().ok()).collect()
+    }
+}
+
 impl Triggers {
     /// Asks for a look at this job.
     pub fn ask(&self, name: impl Into<Key>) {
@@ -61,7 +68,7 @@ pub async fn work<F>(
             () = stop.cancelled() => break,
             Some(key) = asked.0.recv() => {
                 schedule.ask(key);
-                while let Ok(key) = asked.0.try_recv() {
+                for key in asked.now() {
                     schedule.ask(key);
                 }
             }

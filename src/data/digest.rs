@@ -1,11 +1,12 @@
 //! The digest of a tree: the same for the same paths, kinds, execute bits and bytes, whatever times and owners.
 
 use std::io::Read;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{self, FileType, Mode, OFlags};
+use rustix::io::Errno;
 use sha2::{Digest, Sha256};
 
 use super::failure::{Context, IoFailure};
@@ -17,11 +18,16 @@ use super::fdio;
 /// Something can not be read.
 pub fn tree_digest(root: &Path) -> Result<String, IoFailure> {
     let dir = fdio::open_dir_nofollow(root).during("open", root)?;
+    digest_opened(dir.as_fd(), root)
+}
+
+/// As [`tree_digest`], with the directory opened before; `root` is what a failure names.
+pub(crate) fn digest_opened(dir: BorrowedFd<'_>, root: &Path) -> Result<String, IoFailure> {
     let mut paths = Vec::new();
     let mut waiting = vec![PathBuf::new()];
     while let Some(relative) = waiting.pop() {
         let path = root.join(&relative);
-        let opened = fdio::open_below(dir.as_fd(), &relative).during("open", &path)?;
+        let opened = fdio::open_below(dir, &relative).during("open", &path)?;
         for entry in fdio::entries(opened.as_fd()).during("read directory", &path)? {
             let name = relative.join(entry.os_name());
             if entry.kind == FileType::Directory {
@@ -36,7 +42,7 @@ pub fn tree_digest(root: &Path) -> Result<String, IoFailure> {
     for (relative, entry) in paths {
         let path = root.join(&relative);
         let parent = relative.parent().unwrap_or_else(|| Path::new(""));
-        let parent = fdio::open_below(dir.as_fd(), parent).during("open", &path)?;
+        let parent = fdio::open_below(dir, parent).during("open", &path)?;
         let name = relative.as_os_str().as_bytes();
         match entry.kind {
             FileType::Directory => field(&mut hash, b'd', name),
@@ -45,7 +51,7 @@ pub fn tree_digest(root: &Path) -> Result<String, IoFailure> {
                 let target = fdio::read_link(parent.as_fd(), &entry.name).during("read link", &path)?;
                 field(&mut hash, b't', target.as_os_str().as_bytes());
             }
-            _ => {
+            FileType::RegularFile => {
                 let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
                 let file = fs::openat(&parent, &entry.name, flags, Mode::empty()).during("open", &path)?;
                 let stat = fs::fstat(&file).during("read", &path)?;
@@ -57,6 +63,8 @@ pub fn tree_digest(root: &Path) -> Result<String, IoFailure> {
                 hash.update(stat.st_size.to_le_bytes());
                 contents(&mut hash, file.into(), &mut buffer).during("read", &path)?;
             }
+            // Opening a device already does something, and none can be part of content.
+            _ => return Err(IoFailure::new("read", path, Errno::INVAL)),
         }
     }
     Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())

@@ -1,12 +1,12 @@
 //! Content items and their deployments (AP2): each bundle a directory of its own, whole or not there.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use super::activate::read_active;
 use super::copy::copy_opened;
 use super::copy_types::{CopyOptions, Links, Modes};
-use super::digest::tree_digest;
+use super::digest::{digest_opened, tree_digest};
 use super::dir::{self, DataDir, next_number};
 use super::failure::{Context, IoFailure};
 use super::layout::{self, ContentId};
@@ -45,12 +45,44 @@ impl<'a> Store<'a> {
     /// As for [`Self::deploy`].
     pub fn deploy_opened(&self, deploy: &Deploy<'_>, tree: OwnedFd) -> Result<Deployed, StoreError> {
         let content = deploy.content;
+        // Before the lock, which others wait for. What can not be read is told by the copy.
+        let digest = self
+            .latest(content)
+            .and_then(|_| digest_opened(tree.as_fd(), deploy.tree).ok());
         let _lock = self.data.lock_content(content)?;
         if self.tombstone(content).exists() {
             self.finish_removal(content)?;
         }
         let app = self.data.ensure(layout::app(content))?;
         self.data.ensure(layout::bundle_records(content))?;
+        let deployed = match digest.and_then(|digest| self.latest_of(content, &digest)) {
+            Some(record) => self.reuse(deploy, record)?,
+            None => self.deploy_copy(deploy, tree, &app)?,
+        };
+        let bundle = deployed.record.bundle;
+        if deploy.activate && self.active(content)? != Some(bundle) {
+            fdio::replace_link(&app.join(layout::ACTIVE), &bundle.to_string())?;
+        }
+        Ok(deployed)
+    }
+
+    /// The record of the latest bundle; a damaged one is no reason to refuse a new bundle.
+    fn latest(&self, content: &ContentId) -> Option<BundleRecord> {
+        let latest = self.bundles(content).ok()?.last().copied()?;
+        self.bundle_record(content, latest).ok()
+    }
+
+    /// The same, if it is of this digest.
+    fn latest_of(&self, content: &ContentId, digest: &str) -> Option<BundleRecord> {
+        self.latest(content).filter(|record| record.digest == digest)
+    }
+
+    fn reuse(&self, deploy: &Deploy<'_>, record: BundleRecord) -> Result<Deployed, StoreError> {
+        self.ensure_record(deploy)?;
+        Ok(Deployed { record, reused: true })
+    }
+
+    fn deploy_copy(&self, deploy: &Deploy<'_>, tree: OwnedFd, app: &Path) -> Result<Deployed, StoreError> {
         let staging = app.join(format!("{}deploy", layout::STAGING_PREFIX));
         remove::remove_tree(&staging)?;
         let deployed = self.deploy_staged(deploy, tree, &staging);
@@ -58,13 +90,9 @@ impl<'a> Store<'a> {
             remove::remove_tree(&staging)?;
         }
         if deployed.is_err() {
-            self.forget_empty(content);
+            self.forget_empty(deploy.content);
         }
-        let deployed = deployed?;
-        if deploy.activate {
-            fdio::replace_link(&app.join(layout::ACTIVE), &deployed.record.bundle.to_string())?;
-        }
-        Ok(deployed)
+        deployed
     }
 
     /// Content that was refused at its first deployment is no content item: its directories go while they are empty.
@@ -93,12 +121,8 @@ impl<'a> Store<'a> {
         let digest = tree_digest(staging)?;
         let content = deploy.content;
         let latest = self.bundles(content)?.last().copied();
-        // A latest bundle whose record is damaged is no reason to refuse a new one.
-        if let Some(record) = latest.and_then(|latest| self.bundle_record(content, latest).ok())
-            && record.digest == digest
-        {
-            self.ensure_record(deploy)?;
-            return Ok(Deployed { record, reused: true });
+        if let Some(record) = self.latest_of(content, &digest) {
+            return self.reuse(deploy, record);
         }
         self.ensure_record(deploy)?;
         let counter = self.data.path(layout::content(content)).join(".last");

@@ -42,7 +42,12 @@ pub(crate) static API: LazyLock<Api> = LazyLock::new(|| {
 });
 
 /// One request. Whatever is not an answer is a fault of the cluster, and ends the test.
-pub(crate) async fn send(method: &str, path: &str, kind: &str, body: Option<&Value>) -> Result<Value, Refusal> {
+pub(crate) async fn send(
+    method: &str,
+    path: &str,
+    kind: &str,
+    body: Option<&Value>,
+) -> Result<Value, Refusal> {
     let bytes = body.map_or_else(Vec::new, |body| serde_json::to_vec(body).unwrap());
     let request = http::Request::builder()
         .method(method)

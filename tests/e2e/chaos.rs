@@ -67,7 +67,7 @@ impl Controller {
     /// Starts it. Each time it says that it is the same Pod, as when a container is started again.
     fn start(&self) -> Running {
         let log = fs::File::options().append(true).open(self.file("log")).unwrap();
-        let mut command = cluster::offhost();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_offhost"));
         command
             .args([
                 "controller",

@@ -43,12 +43,22 @@ fn every_pod_of_random_jobs_is_taken_by_the_api_server() {
     make_classes(&release.namespace);
     let mut generator = Command::new(env!("CARGO"));
     generator
-        .args(["run", "--quiet", "--example", "random-pods", "--", &count().to_string(), &release.namespace])
+        .args([
+            "run",
+            "--quiet",
+            "--example",
+            "random-pods",
+            "--",
+            &count().to_string(),
+            &release.namespace,
+        ])
         .current_dir(cluster::repository(""));
     let printed = cluster::run(&mut generator);
-    let pods: Vec<Value> = printed.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    // Most jobs have more than one process, and so more than one Pod.
-    assert!(pods.len() >= count(), "{}", pods.len());
+    let pods: Vec<Value> = printed
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(pods.len(), count());
     let path = api::core(&release.namespace, "pods") + "?dryRun=All&fieldValidation=Strict";
     let refused: Vec<String> = api::API.runtime.block_on(
         futures::stream::iter(&pods)
@@ -63,6 +73,11 @@ fn every_pod_of_random_jobs_is_taken_by_the_api_server() {
             .filter_map(std::future::ready)
             .collect(),
     );
-    assert!(refused.is_empty(), "{} are refused, as {}", refused.len(), refused[0]);
+    assert!(
+        refused.is_empty(),
+        "{} are refused, as {}",
+        refused.len(),
+        refused[0]
+    );
     println!("offhost/pods-taken {}", pods.len());
 }

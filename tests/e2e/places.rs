@@ -33,7 +33,13 @@ fn without_image_volumes_an_init_container_brings_the_helper() {
     assert_eq!(job.log(&seen, 0), "works\n");
     let pod = &job.pods()[0];
     assert_eq!(pod["spec"]["initContainers"].as_array().unwrap().len(), 1);
-    assert!(pod["spec"]["volumes"].as_array().unwrap().iter().all(|volume| volume["image"].is_null()));
+    assert!(
+        pod["spec"]["volumes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|volume| volume["image"].is_null())
+    );
 }
 
 /// Proves: OH1 (P)
@@ -55,7 +61,10 @@ fn a_job_waits_for_a_quota_and_says_so() {
     }
     let job = release.job("over-quota", shell("true"));
     let said = job.says("Succeeded", "Unknown", "PodRefused");
-    assert!(said.contains("exceeded quota: few") && said.contains("raise the quota"), "{said}");
+    assert!(
+        said.contains("exceeded quota: few") && said.contains("raise the quota"),
+        "{said}"
+    );
     api::delete(&format!("{path}/few"));
     job.succeeds();
 }
@@ -75,7 +84,10 @@ fn a_broken_file_of_images_changes_nothing_and_a_good_one_is_taken_over() {
         for pod in api::list(&(api::core(&release.namespace, "pods") + label)) {
             let pod = pod["metadata"]["name"].as_str().unwrap();
             let stamp = json!({"metadata": {"annotations": {"example.com/version": text.len().to_string()}}});
-            api::patch(&format!("{}/{pod}", api::core(&release.namespace, "pods")), &stamp);
+            api::patch(
+                &format!("{}/{pod}", api::core(&release.namespace, "pods")),
+                &stamp,
+            );
         }
     };
     let good = runtimes();
@@ -83,7 +95,8 @@ fn a_broken_file_of_images_changes_nothing_and_a_good_one_is_taken_over() {
     let broken = || {
         let log = ["logs", "--selector=app.kubernetes.io/name=offhost", "--tail=-1"];
         let log = cluster::run(release.kubectl().args(log));
-        log.lines().any(|line| line.contains("runtimes.yaml") && line.contains("line 1"))
+        log.lines()
+            .any(|line| line.contains("Runtimes refused") && line.contains("runtimes.yaml:"))
     };
     let end = std::time::Instant::now() + SOON;
     while !broken() {
@@ -92,13 +105,20 @@ fn a_broken_file_of_images_changes_nothing_and_a_good_one_is_taken_over() {
     }
     release.job("with-the-last-good-one", shell("true")).succeeds();
 
-    let waiting = release.job("new-image", with(shell("true"), &json!({"runtime": {"name": "example.test/new:1"}})));
+    let waiting = release.job(
+        "new-image",
+        with(shell("true"), &json!({"runtime": {"name": "example.test/new:1"}})),
+    );
     let said = waiting.says("Accepted", "False", "RuntimeNotFound");
     assert!(said.contains("example.test/new:1"), "{said}");
     let mut more = good;
-    more.as_array_mut().unwrap().push(json!({"name": "example.test/new:1", "matching": "exact"}));
+    more.as_array_mut()
+        .unwrap()
+        .push(json!({"name": "example.test/new:1", "matching": "exact"}));
     change(&more.to_string());
-    waiting.wait(SOON, "accepted", |job| condition(job, "Accepted").status == "True");
+    waiting.wait(SOON, "accepted", |job| {
+        condition(job, "Accepted").status == "True"
+    });
     waiting.delete();
     waiting.is_gone();
 }
@@ -111,7 +131,10 @@ fn an_upgrade_of_the_chart_leaves_jobs_running() {
     }
     let release = another("upgraded", &values());
     let jobs = [0, 1].map(|number| {
-        release.job(&format!("through-upgrade-{number}"), shell("echo begins; sleep 25; echo ends"))
+        release.job(
+            &format!("through-upgrade-{number}"),
+            shell("echo begins; sleep 25; echo ends"),
+        )
     });
     for job in &jobs {
         job.runs();
@@ -122,7 +145,9 @@ fn an_upgrade_of_the_chart_leaves_jobs_running() {
     let pods = || {
         let label = "?labelSelector=app.kubernetes.io%2Fname%3Doffhost";
         let pods = api::list(&(api::core(&release.namespace, "pods") + label));
-        pods.iter().map(|pod| pod["metadata"]["uid"].to_string()).collect::<Vec<_>>()
+        pods.iter()
+            .map(|pod| pod["metadata"]["uid"].to_string())
+            .collect::<Vec<_>>()
     };
     let before = pods();
     release.install(&changed);

@@ -55,13 +55,19 @@ pub(crate) fn runtimes() -> Value {
         entry
     };
     json!([
-        entry(cluster::image("offhost-content"), json!({
-            "matching": "any",
-            "r": {"installations": [{"version": "4.2.2", "path": "/usr/bin/R"}]},
-            "python": {"installations": [{"version": "3.11.2", "path": "/usr/bin/python3"}]},
-        })),
+        entry(
+            cluster::image("offhost-content"),
+            json!({
+                "matching": "any",
+                "r": {"installations": [{"version": "4.2.2", "path": "/usr/bin/R"}]},
+                "python": {"installations": [{"version": "3.11.2", "path": "/usr/bin/python3"}]},
+            })
+        ),
         entry(cluster::image("nothing"), json!({})),
-        entry(cluster::image("offhost"), json!({"supervisor": "/usr/local/bin/with-modules --set default"})),
+        entry(
+            cluster::image("offhost"),
+            json!({"supervisor": "/usr/local/bin/with-modules --set default"})
+        ),
     ])
 }
 
@@ -151,7 +157,14 @@ impl Release {
         let mut helm = cluster::helm();
         helm.args(["upgrade", "--install", "offhost"])
             .arg(cluster::repository("charts/offhost"))
-            .args(["--namespace", &self.namespace, "--take-ownership", "--wait", "--timeout", "120s"])
+            .args([
+                "--namespace",
+                &self.namespace,
+                "--take-ownership",
+                "--wait",
+                "--timeout",
+                "120s",
+            ])
             .arg("--values")
             .arg(file.path());
         if helm.get_program() == "helm4" {
@@ -190,7 +203,12 @@ impl Release {
 
     /// The end of the controllers' logs, and all Pods.
     pub(crate) fn told(&self) -> String {
-        let logs = ["logs", "--selector=app.kubernetes.io/name=offhost", "--tail=30", "--prefix"];
+        let logs = [
+            "logs",
+            "--selector=app.kubernetes.io/name=offhost",
+            "--tail=30",
+            "--prefix",
+        ];
         let outputs = [
             cluster::try_run(self.kubectl().args(["get", "pods", "--output=wide"])),
             cluster::try_run(self.kubectl().args(logs)),

@@ -11,7 +11,13 @@ use crate::{api, cluster};
 
 /// The file of the result that is in force.
 fn served(release: &Release, content: &str, variant: &str, file: &str) -> PathBuf {
-    release.data.join("reports/v2").join(content).join(variant).join("active").join(file)
+    release
+        .data
+        .join("reports/v2")
+        .join(content)
+        .join(variant)
+        .join("active")
+        .join(file)
 }
 
 fn read(path: PathBuf) -> String {
@@ -46,14 +52,26 @@ fn a_script_runs_and_its_output_is_kept() {
     assert_eq!(seen["status"]["observedGeneration"], 1);
     assert_eq!(condition(&seen, "Accepted").status, "True");
     assert_eq!(condition(&seen, "EnvironmentReady").reason, "NotNeeded");
-    let of_pod = cluster::run(release.kubectl().args(["logs", "--selector=offhost.dev/job-name=sales-summary"]));
+    let of_pod = cluster::run(
+        release
+            .kubectl()
+            .args(["logs", "--selector=offhost.dev/job-name=sales-summary"]),
+    );
     assert_eq!(of_pod, text);
 
-    let facts = shell("id; pwd; echo $HOME $TMPDIR $USER; touch /x 2>&1; ls /opt/rstudio-connect/mnt; ls /var/run/secrets 2>&1; true");
+    let facts = shell(
+        "id; pwd; echo $HOME $TMPDIR $USER; touch /x 2>&1; ls /opt/rstudio-connect/mnt; ls /var/run/secrets 2>&1; true",
+    );
     let job = release.job("facts", facts);
     let text = job.log(&job.succeeds(), 0);
-    assert!(text.contains("uid=999") && text.contains("/opt/rstudio-connect/mnt/app\n"), "{text}");
-    assert!(text.contains("Read-only file system") && text.contains("'/var/run/secrets': No such"), "{text}");
+    assert!(
+        text.contains("uid=999") && text.contains("/opt/rstudio-connect/mnt/app\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains("Read-only file system") && text.contains("'/var/run/secrets': No such"),
+        "{text}"
+    );
 }
 
 /// Two reports with the same packages: one job installs them, once.
@@ -72,10 +90,18 @@ fn reports_are_rendered_with_parameters_and_share_the_installation_of_their_pack
     for (region, job) in &jobs {
         let seen = job.succeeds_in(LATER);
         let html = read(served(release, &job.name, "default", "index.html"));
-        assert!(html.contains(&format!("The <strong>{region}</strong> region sold")), "{html:.2000}");
+        assert!(
+            html.contains(&format!("The <strong>{region}</strong> region sold")),
+            "{html:.2000}"
+        );
         let log = job.log(&seen, 0);
         assert!(!log.is_empty());
-        assert!(seen["status"]["environments"][0]["path"].as_str().unwrap().starts_with("packrat/"));
+        assert!(
+            seen["status"]["environments"][0]["path"]
+                .as_str()
+                .unwrap()
+                .starts_with("packrat/")
+        );
         let copies = release.data.join("reports/v2").join(&job.name).join("1");
         let left: Vec<_> = fs::read_dir(copies).map_or_else(|_| Vec::new(), Iterator::collect);
         assert!(left.is_empty(), "{left:?}");
@@ -112,7 +138,10 @@ fn a_site_is_rendered() {
         return;
     }
     let release = shared();
-    let job = release.job("handbook", json!({"bundle": {"path": "site"}, "task": "RenderSite"}));
+    let job = release.job(
+        "handbook",
+        json!({"bundle": {"path": "site"}, "task": "RenderSite"}),
+    );
     job.succeeds_in(LATER);
     assert!(read(served(release, "handbook", "default", "regions.html")).contains("Team handbook"));
     assert!(read(served(release, "handbook", "default", "index.html")).contains("glue 1.6.2 comes from"));
@@ -132,7 +161,11 @@ fn a_notebook_is_executed_with_the_packages_it_asks_for() {
         let host = index.split('/').nth(2).unwrap().split(':').next().unwrap();
         let file = bundle.join("requirements.txt");
         let text = fs::read_to_string(&file).unwrap();
-        fs::write(&file, format!("--index-url {index}\n--trusted-host {host}\n{text}")).unwrap();
+        fs::write(
+            &file,
+            format!("--index-url {index}\n--trusted-host {host}\n{text}"),
+        )
+        .unwrap();
     }
     let spec = json!({
         "bundle": {"path": "notebook"}, "task": "Render",
@@ -142,6 +175,14 @@ fn a_notebook_is_executed_with_the_packages_it_asks_for() {
     let seen = job.succeeds_in(LATER);
     assert_eq!(seen["status"]["environments"][0]["language"], "Python");
     let directory = served(release, "sales-notebook", "default", "");
-    let pages: Vec<_> = fs::read_dir(&directory).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    assert!(pages.iter().any(|name| name == "index.html" || name == "notebook.html"), "{pages:?}");
+    let pages: Vec<_> = fs::read_dir(&directory)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert!(
+        pages
+            .iter()
+            .any(|name| name == "index.html" || name == "notebook.html"),
+        "{pages:?}"
+    );
 }

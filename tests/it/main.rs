@@ -18,6 +18,7 @@ mod plan_golden;
 mod plan_properties;
 mod plan_rules;
 mod pods;
+mod reconcile;
 mod renders;
 mod repository;
 mod sandbox;

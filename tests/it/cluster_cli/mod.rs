@@ -3,4 +3,5 @@
 mod deploy;
 mod fake;
 mod logs;
+mod plan;
 mod run;

@@ -11,18 +11,17 @@ use jiff::Timestamp;
 use kube::Client;
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
-use tokio_stream_free::stream_of;
 
 /// Namespace of everything.
-pub const NAMESPACE: &str = "content";
+pub(super) const NAMESPACE: &str = "content";
 
 /// One call: `create pods x`, `update contentjobs/status y`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Call(pub String);
+pub(super) struct Call(pub String);
 
 /// What happens to a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub(super) enum Fault {
     /// Nothing: it is answered.
     None,
     /// It is refused with this code and message, and nothing is done.
@@ -37,7 +36,7 @@ type Faults = Box<dyn FnMut(usize, &Call) -> Fault + Send>;
 
 /// The server; clones share it.
 #[derive(Clone)]
-pub struct FakeApi(Arc<Mutex<State>>);
+pub(super) struct FakeApi(Arc<Mutex<State>>);
 
 struct State {
     version: u64,
@@ -45,6 +44,9 @@ struct State {
     calls: Vec<Call>,
     faults: Faults,
     watchers: Vec<(String, mpsc::UnboundedSender<String>)>,
+    /// What watches were told, by version.
+    history: Vec<(u64, String, String)>,
+    is_down: bool,
     clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
 }
 
@@ -52,19 +54,21 @@ type Answer = Result<Value, Value>;
 
 impl FakeApi {
     /// An empty server.
-    pub fn new(clock: Arc<dyn Fn() -> Timestamp + Send + Sync>) -> Self {
+    pub(super) fn new(clock: Arc<dyn Fn() -> Timestamp + Send + Sync>) -> Self {
         Self(Arc::new(Mutex::new(State {
             version: 100,
             objects: BTreeMap::new(),
             calls: Vec::new(),
             faults: Box::new(|_, _| Fault::None),
             watchers: Vec::new(),
+            history: Vec::new(),
+            is_down: false,
             clock,
         })))
     }
 
     /// A client of it.
-    pub fn client(&self) -> Client {
+    pub(super) fn client(&self) -> Client {
         let api = self.clone();
         let service = tower::service_fn(move |request: Request<kube::client::Body>| {
             let api = api.clone();
@@ -74,38 +78,38 @@ impl FakeApi {
     }
 
     /// Decides about every call from now on, counted from 0.
-    pub fn faults(&self, faults: impl FnMut(usize, &Call) -> Fault + Send + 'static) {
+    pub(super) fn faults(&self, faults: impl FnMut(usize, &Call) -> Fault + Send + 'static) {
         let mut state = self.lock();
         state.calls.clear();
         state.faults = Box::new(faults);
     }
 
-    /// The calls since the last [`Self::faults`], reads of lists left out.
-    pub fn calls(&self) -> Vec<String> {
+    /// The calls since the last [`Self::faults`], lists and events left out.
+    pub(super) fn calls(&self) -> Vec<String> {
         self.lock().calls.iter().map(|call| call.0.clone()).collect()
     }
 
     /// All objects of a resource.
-    pub fn all(&self, resource: &str) -> Vec<Value> {
+    pub(super) fn all(&self, resource: &str) -> Vec<Value> {
         let state = self.lock();
         let of = state.objects.iter().filter(|((kind, _), _)| kind == resource);
         of.map(|(_, object)| object.clone()).collect()
     }
 
     /// One object.
-    pub fn get(&self, resource: &str, name: &str) -> Option<Value> {
+    pub(super) fn get(&self, resource: &str, name: &str) -> Option<Value> {
         let key = (resource.to_owned(), name.to_owned());
         self.lock().objects.get(&key).cloned()
     }
 
     /// Somebody else makes an object.
-    pub fn put(&self, resource: &str, object: Value) {
+    pub(super) fn put(&self, resource: &str, object: Value) {
         let made = self.lock().create(resource, object);
         assert!(made.is_ok(), "{made:?}");
     }
 
     /// Somebody else changes an object.
-    pub fn edit(&self, resource: &str, name: &str, change: impl FnOnce(&mut Value)) {
+    pub(super) fn edit(&self, resource: &str, name: &str, change: impl FnOnce(&mut Value)) {
         let mut state = self.lock();
         let key = (resource.to_owned(), name.to_owned());
         let mut object = state.objects.get(&key).cloned().expect("the object is there");
@@ -114,19 +118,25 @@ impl FakeApi {
     }
 
     /// Somebody else deletes an object.
-    pub fn delete(&self, resource: &str, name: &str) {
+    pub(super) fn delete(&self, resource: &str, name: &str) {
         let deleted = self.lock().delete(resource, name, &json!({}));
         assert!(deleted.is_ok(), "{deleted:?}");
     }
 
     /// The node says that a deleted Pod has ended: it goes as soon as nothing holds it.
-    pub fn confirm(&self, name: &str) {
+    pub(super) fn confirm(&self, name: &str) {
         let mut state = self.lock();
         state.go_if_free("pods", name);
     }
 
+    /// The server goes away, or comes back.
+    pub(super) fn set_down(&self, is_down: bool) {
+        self.lock().is_down = is_down;
+        self.cut_watches(None);
+    }
+
     /// Cuts every watch off, after this line where one is given.
-    pub fn cut_watches(&self, last_words: Option<&str>) {
+    pub(super) fn cut_watches(&self, last_words: Option<&str>) {
         for (_, watcher) in self.lock().watchers.drain(..) {
             if let Some(words) = last_words {
                 let _ = watcher.send(format!("{words}\n"));
@@ -143,6 +153,12 @@ impl FakeApi {
         let body = axum::body::to_bytes(Body::new(body), usize::MAX).await.unwrap();
         let body: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
         let target = Target::of(&parts.method, &parts.uri);
+        if self.lock().is_down {
+            return Response::builder()
+                .status(503)
+                .body(Body::from("no endpoints"))
+                .unwrap();
+        }
         if target.is_watch {
             return self.watch(&target);
         }
@@ -150,7 +166,8 @@ impl FakeApi {
         let fault = {
             let mut state = self.lock();
             let number = state.calls.len();
-            if target.name.is_none() && parts.method == Method::GET {
+            let is_list = target.name.is_none() && parts.method == Method::GET;
+            if is_list || target.resource == "events" {
                 Fault::None
             } else {
                 state.calls.push(call.clone());
@@ -176,9 +193,18 @@ impl FakeApi {
             .unwrap()
     }
 
+    /// Tells what came after a version, and what comes.
     fn watch(&self, target: &Target) -> Response<Body> {
         let (sender, receiver) = mpsc::unbounded_channel();
-        self.lock().watchers.push((target.resource.clone(), sender));
+        let mut state = self.lock();
+        let missed = state.history.iter().filter(|(version, resource, _)| {
+            *resource == target.resource && target.version.is_none_or(|since| *version > since)
+        });
+        for (_, _, line) in missed {
+            sender.send(line.clone()).unwrap();
+        }
+        state.watchers.push((target.resource.clone(), sender));
+        drop(state);
         let lines = stream_of(receiver).map(Ok::<_, std::convert::Infallible>);
         Response::new(Body::from_stream(lines))
     }
@@ -193,6 +219,7 @@ struct Target {
     subresource: Option<String>,
     is_watch: bool,
     is_dry_run: bool,
+    version: Option<u64>,
     labels: Vec<(String, String)>,
 }
 
@@ -202,10 +229,18 @@ impl Target {
         let (_, rest) = path.split_once("/namespaces/").expect("everything is namespaced");
         let mut parts = rest.split('/').skip(1).map(str::to_owned);
         let resource = parts.next().expect("a path names a resource");
-        let query = uri.query().unwrap_or_default().replace("%3D", "=").replace("%2C", ",").replace("%2F", "/");
+        let query = uri
+            .query()
+            .unwrap_or_default()
+            .replace("%3D", "=")
+            .replace("%2C", ",")
+            .replace("%2F", "/");
         let field = |name: &str| {
             let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-            pairs.into_iter().find(|(key, _)| *key == name).map(|(_, value)| value.to_owned())
+            pairs
+                .into_iter()
+                .find(|(key, _)| *key == name)
+                .map(|(_, value)| value.to_owned())
         };
         let labels = field("labelSelector").unwrap_or_default();
         let labels = labels.split(',').filter_map(|pair| pair.split_once('='));
@@ -222,13 +257,24 @@ impl Target {
             subresource: parts.next(),
             is_watch: field("watch").is_some(),
             is_dry_run: field("dryRun").is_some(),
-            labels: labels.map(|(key, value)| (key.to_owned(), value.to_owned())).collect(),
+            version: field("resourceVersion").and_then(|version| version.parse().ok()),
+            labels: labels
+                .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                .collect(),
         }
     }
 
     fn call(&self) -> String {
-        let sub = self.subresource.as_ref().map(|sub| format!("/{sub}")).unwrap_or_default();
-        let name = self.name.as_ref().map(|name| format!(" {name}")).unwrap_or_default();
+        let sub = self
+            .subresource
+            .as_ref()
+            .map(|sub| format!("/{sub}"))
+            .unwrap_or_default();
+        let name = self
+            .name
+            .as_ref()
+            .map(|name| format!(" {name}"))
+            .unwrap_or_default();
         format!("{} {}{sub}{name}", self.verb, self.resource)
     }
 }
@@ -254,8 +300,14 @@ impl State {
             let labels = &object["metadata"]["labels"];
             target.labels.iter().all(|(key, value)| labels[key] == **value)
         };
-        let of = self.objects.iter().filter(|((kind, _), _)| *kind == target.resource);
-        let items: Vec<&Value> = of.map(|(_, object)| object).filter(|object| fits(object)).collect();
+        let of = self
+            .objects
+            .iter()
+            .filter(|((kind, _), _)| *kind == target.resource);
+        let items: Vec<&Value> = of
+            .map(|(_, object)| object)
+            .filter(|object| fits(object))
+            .collect();
         json!({"kind": "List", "metadata": {"resourceVersion": self.version.to_string()}, "items": items})
     }
 
@@ -270,7 +322,7 @@ impl State {
         if self.find(resource, &name).is_ok() {
             return Err(status(409, "AlreadyExists", "there is one"));
         }
-        let uid = format!("00000000-0000-4000-8000-{:012}", self.version);
+        let uid = format!("{:08}-0000-4000-8000-000000000000", self.version);
         object["metadata"]["uid"] = json!(uid);
         object["metadata"]["namespace"] = json!(NAMESPACE);
         object["metadata"]["generation"] = json!(1);
@@ -320,9 +372,13 @@ impl State {
         let mut object = self.find(resource, name)?;
         self.hold(&object, &options["preconditions"])?;
         let runs = resource == "pods" && object["spec"]["nodeName"].is_string() && !has_ended(&object);
-        let grace = options["gracePeriodSeconds"].as_i64().unwrap_or(if runs { 30 } else { 0 });
+        let grace = options["gracePeriodSeconds"]
+            .as_i64()
+            .unwrap_or(if runs { 30 } else { 0 });
         if object["metadata"]["deletionTimestamp"].is_null() || grace == 0 {
-            let at = (self.clock)().checked_add(jiff::SignedDuration::from_secs(grace)).unwrap();
+            let at = (self.clock)()
+                .checked_add(jiff::SignedDuration::from_secs(grace))
+                .unwrap();
             object["metadata"]["deletionTimestamp"] = json!(whole(at));
             object["metadata"]["deletionGracePeriodSeconds"] = json!(grace);
             self.store(resource, name, object.clone());
@@ -335,8 +391,12 @@ impl State {
 
     /// Removes what is being deleted and held by nothing, and then what it owned.
     fn go_if_free(&mut self, resource: &str, name: &str) {
-        let Ok(object) = self.find(resource, name) else { return };
-        let held = object["metadata"]["finalizers"].as_array().is_some_and(|held| !held.is_empty());
+        let Ok(object) = self.find(resource, name) else {
+            return;
+        };
+        let held = object["metadata"]["finalizers"]
+            .as_array()
+            .is_some_and(|held| !held.is_empty());
         let runs = resource == "pods"
             && object["spec"]["nodeName"].is_string()
             && !has_ended(&object)
@@ -363,9 +423,8 @@ impl State {
     }
 
     fn hold(&self, object: &Value, expected: &Value) -> Result<(), Value> {
-        let differs = |field: &str| {
-            !expected[field].is_null() && expected[field] != object["metadata"][field]
-        };
+        let differs =
+            |field: &str| !expected[field].is_null() && expected[field] != object["metadata"][field];
         if differs("resourceVersion") || differs("uid") {
             return Err(status(409, "Conflict", "the object has been modified"));
         }
@@ -378,12 +437,18 @@ impl State {
         let before = self
             .objects
             .insert((resource.to_owned(), name.to_owned()), object.clone());
-        self.tell(resource, if before.is_some() { "MODIFIED" } else { "ADDED" }, &object);
+        self.tell(
+            resource,
+            if before.is_some() { "MODIFIED" } else { "ADDED" },
+            &object,
+        );
         object
     }
 
     fn tell(&mut self, resource: &str, kind: &str, object: &Value) {
         let line = format!("{}\n", json!({"type": kind, "object": object}));
+        self.history
+            .push((self.version, resource.to_owned(), line.clone()));
         self.watchers
             .retain(|(of, watcher)| of != resource || watcher.send(line.clone()).is_ok());
     }
@@ -415,21 +480,17 @@ fn reason(code: u16) -> &'static str {
 }
 
 /// A failure as the API server tells it.
-pub fn status(code: u16, reason: &str, message: &str) -> Value {
+pub(super) fn status(code: u16, reason: &str, message: &str) -> Value {
     json!({
         "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
         "code": code, "reason": reason, "message": message,
     })
 }
 
-/// Lines as a stream, without another dependency.
-mod tokio_stream_free {
-    use tokio::sync::mpsc::UnboundedReceiver;
-
-    pub fn stream_of(receiver: UnboundedReceiver<String>) -> impl futures::Stream<Item = String> {
-        futures::stream::unfold(receiver, |mut receiver| async move {
-            let line = receiver.recv().await?;
-            Some((line, receiver))
-        })
-    }
+/// Lines as a stream.
+fn stream_of(receiver: mpsc::UnboundedReceiver<String>) -> impl futures::Stream<Item = String> {
+    futures::stream::unfold(receiver, |mut receiver| async move {
+        let line = receiver.recv().await?;
+        Some((line, receiver))
+    })
 }

@@ -78,19 +78,17 @@ fn a_number_is_taken_once_for_an_attempt_however_often_it_is_asked_for() {
     place.incoming("sales", REPORT);
     let job = Job::of_path(1, "sales");
     let attempt = job.attempt(&content(), 1);
-    let ask = |adopt: bool| {
+    let ask = || {
         let volume = place.open();
-        if adopt {
-            volume.adopt(&[job.open(Some(&attempt))], at(1)).unwrap();
-        }
+        volume.adopt(&[job.open(Some(&attempt))], at(1)).unwrap();
         let bundle = place.bundle(&volume, &job).unwrap();
         let plan = place.plan(&volume.task(&bundle, attempt.key(), 1)).unwrap();
         volume.rendering(&attempt, &plan.processes[0]).unwrap()
     };
-    assert_eq!([ask(true), ask(true), ask(true)], [1, 1, 1]);
+    assert_eq!([ask(), ask(), ask()], [1, 1, 1]);
     // Without having been adopted it was nobody's, and is swept; then there is another.
     place.open().adopt(&[], at(1)).unwrap();
-    assert_eq!(ask(true), 2);
+    assert_eq!(ask(), 2);
     let volume = place.open();
     let begun = place.begin(&volume, &job, 1).unwrap();
     assert!(begun.source(MOUNT_REPORT).ends_with("default/2"));
@@ -234,7 +232,9 @@ fn a_bundle_that_a_waiting_job_is_to_use_stays_over_a_restart() {
     // Released, it goes with the next one.
     let attempt = waiting.attempt(&content(), 1);
     volume.discard(&attempt, &failure(&problem()), at(3)).unwrap();
-    volume.release(&waiting.uid);
+    for uid in [1, 2] {
+        volume.release(&Job::of_path(uid, "sales").uid);
+    }
     wait_until_unlocked(&place.data("apps"));
     let begun = place.begin(&volume, &Job::of_path(3, "sales"), 1).unwrap();
     begun.writes(MOUNT_REPORT, &[("index.html", "x")]);

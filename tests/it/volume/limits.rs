@@ -23,7 +23,8 @@ fn what_is_beyond_the_limits_goes_and_what_runs_stays() {
     });
     let volume = place.open();
     place.incoming("sales", REPORT);
-    let running = Job::of_path(100, "sales");
+    // Its key is the first of all, so that it would be the first to go.
+    let running = Job::of_path(0, "sales");
     let runs = place.begin(&volume, &running, 1).unwrap();
     runs.writes(MOUNT_REPORT, &[("index.html", "runs")]);
     for uid in 1..=5 {
@@ -52,7 +53,12 @@ fn what_is_beyond_the_limits_goes_and_what_runs_stays() {
     let listed = jobs(volume.data(), &content()).unwrap();
     assert!(listed.iter().any(|job| job.key == runs.attempt.key()));
     assert!(listed.len() <= 3, "{listed:?}");
-    assert!(result(volume.finish(&runs.attempt, at(9000)).unwrap()).activated);
+    let finished = result(volume.finish(&runs.attempt, at(9000)).unwrap());
+    assert!(finished.activated);
+    // Its own record stays, so that the next controller gives the same answer where this one could not write it down.
+    drop(volume);
+    let volume = place.open();
+    assert_eq!(result(volume.finish(&runs.attempt, at(9100)).unwrap()), finished);
     assert_eq!(place.served("index.html").as_deref(), Some("runs"));
 }
 

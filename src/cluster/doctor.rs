@@ -10,7 +10,7 @@ use super::{
 };
 use crate::check::{Check, Status};
 use crate::runtimes::Runtimes;
-use crate::settings::Loaded;
+use crate::settings::Settings;
 
 pub use super::doctor_access::{CONTROLLER, PUBLISHER, Permission};
 
@@ -18,7 +18,9 @@ pub use super::doctor_access::{CONTROLLER, PUBLISHER, Permission};
 #[derive(Debug)]
 pub struct Subject<'a> {
     /// The settings of the controller.
-    pub loaded: &'a Loaded,
+    pub settings: &'a Settings,
+    /// Where they were read, for people; none where there are only defaults and variables.
+    pub place: Option<String>,
     /// The images, or why they can not be read.
     pub runtimes: Result<Runtimes, String>,
 }

@@ -27,7 +27,7 @@ const SOME_ID: u32 = 999;
 /// Everything that a dry run tells.
 pub(super) async fn check(connection: &Connection, subject: &Subject<'_>) -> Vec<Check> {
     const NAME: &str = "content Pods";
-    let settings = &subject.loaded.settings;
+    let settings = subject.settings;
     let sample = |delivery| {
         sample(
             settings,

@@ -10,12 +10,12 @@ use super::upload;
 use crate::check::Check;
 use crate::names::LEASE;
 use crate::runtimes::{ImageMatching, Runtimes};
-use crate::settings::{Kubernetes, Loaded};
+use crate::settings::Kubernetes;
 
 /// What the settings name.
 pub(super) async fn check(connection: &Connection, subject: &Subject<'_>) -> Vec<Check> {
-    let settings = &subject.loaded.settings.kubernetes;
-    let mut checks = vec![configuration(connection, subject.loaded)];
+    let settings = &subject.settings.kubernetes;
+    let mut checks = vec![configuration(connection, subject)];
     checks.extend(namespace(connection, settings));
     checks.push(claim(connection, settings).await);
     checks.push(service_account(connection, settings).await);
@@ -25,10 +25,10 @@ pub(super) async fn check(connection: &Connection, subject: &Subject<'_>) -> Vec
     checks
 }
 
-fn configuration(connection: &Connection, loaded: &Loaded) -> Check {
+fn configuration(connection: &Connection, subject: &Subject<'_>) -> Check {
     const NAME: &str = "configuration";
-    match &loaded.config_file {
-        Some(file) => Check::pass(NAME, file.display().to_string()),
+    match &subject.place {
+        Some(place) => Check::pass(NAME, place.clone()),
         None => Check::warn(
             NAME,
             "no file; defaults and variables only",

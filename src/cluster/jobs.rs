@@ -10,6 +10,7 @@ use super::error::ClusterError;
 use crate::api::resource::ContentJob;
 use crate::api::status::{ContentJobStatus, SUCCEEDED};
 use crate::names::PLURAL_CONTENT_JOB;
+use crate::reason::Reason;
 
 /// Field manager of what people make with this program.
 const FIELD_MANAGER: &str = "offhost-cli";
@@ -62,6 +63,12 @@ impl Seen {
     #[must_use]
     pub fn reason(&self) -> Option<&str> {
         Some(self.succeeded()?.reason.as_str())
+    }
+
+    /// Whether it waits for its archive.
+    #[must_use]
+    pub fn awaits_upload(&self) -> bool {
+        self.reason() == Some(Reason::AwaitingUpload.name())
     }
 
     /// How it ended.

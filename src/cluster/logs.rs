@@ -236,10 +236,11 @@ impl Pods<'_> {
         let mut since = None;
         loop {
             let read = self.stream_once(container, follow, since, output).await?;
-            if !follow || !read.wanted {
+            // What was written in the second of the cut comes twice, rather than never.
+            let Read::Cut(until) = read else {
                 return Ok(());
-            }
-            since = Some(read.until);
+            };
+            since = Some(until);
             match self.get().await? {
                 Some(pod) if runs(&pod, container) => tokio::time::sleep(PAUSE).await,
                 _ => return Ok(()),
@@ -267,11 +268,11 @@ impl Pods<'_> {
         let mut buffer = vec![0; 16 * 1024];
         let mut until = Timestamp::now();
         loop {
-            // An error is a connection that was cut: what was read of it counts.
-            let length = stream.read(&mut buffer).await.unwrap_or(0);
-            if length == 0 {
-                return Ok(Read { until, wanted: true });
-            }
+            let length = match stream.read(&mut buffer).await {
+                Err(_) if follow => return Ok(Read::Cut(until)),
+                Ok(0) | Err(_) => return Ok(Read::Whole),
+                Ok(length) => length,
+            };
             until = Timestamp::now();
             // A reader that has gone away wants no more.
             if output
@@ -279,16 +280,18 @@ impl Pods<'_> {
                 .and_then(|()| output.flush())
                 .is_err()
             {
-                return Ok(Read { until, wanted: false });
+                return Ok(Read::Whole);
             }
         }
     }
 }
 
-/// How far a stream was read.
-struct Read {
-    until: Timestamp,
-    wanted: bool,
+/// How a stream was read.
+enum Read {
+    /// To its end, or as far as somebody wants it.
+    Whole,
+    /// The connection was cut after this moment.
+    Cut(Timestamp),
 }
 
 fn runs(pod: &Pod, container: &str) -> bool {

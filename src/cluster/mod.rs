@@ -6,6 +6,7 @@ mod crd_rules;
 mod crd_schema;
 pub mod doctor;
 mod doctor_access;
+pub mod doctor_config;
 mod doctor_definition;
 mod doctor_pods;
 mod doctor_site;

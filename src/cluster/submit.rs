@@ -11,7 +11,6 @@ use super::{logs, upload, wait};
 use crate::api::job::{ArchiveRef, ContentJobSpec, Metadata};
 use crate::api::resource::ContentJob;
 use crate::names::{API_VERSION, KIND_CONTENT_JOB};
-use crate::reason::Reason;
 
 /// Most characters of the content's name in a job's name: with what is put around it that is 63.
 const MOST_OF_NAME: usize = 45;
@@ -106,17 +105,13 @@ async fn hand_over(
     teller: &dyn Teller,
 ) -> Result<(), ClusterError> {
     let seen = until(jobs, name, teller, |seen| {
-        awaits(seen) || seen.status.bundle.is_some() || seen.outcome() != Outcome::Open
+        seen.awaits_upload() || seen.status.bundle.is_some() || seen.outcome() != Outcome::Open
     })
     .await?;
-    if awaits(&seen) {
+    if seen.awaits_upload() {
         upload::send(connection, service, packed, teller).await?;
     }
     Ok(())
-}
-
-fn awaits(seen: &Seen) -> bool {
-    seen.reason() == Some(Reason::AwaitingUpload.name())
 }
 
 /// Waits for the end of a job, with the output of its processes where that is asked for. Whoever stops waiting leaves

@@ -47,7 +47,9 @@ pub async fn until(
                 if seen.status.conditions.is_empty() && began.elapsed() > TAKEN_IN {
                     return Err(not_taken(jobs, name));
                 }
-                if let Some(sentence) = seen.sentence().filter(|sentence| *sentence != last) {
+                // Whoever sends an archive need not be told that it has not come.
+                let is_news = |sentence: &&str| *sentence != last && !seen.awaits_upload();
+                if let Some(sentence) = seen.sentence().filter(is_news) {
                     teller.told(sentence);
                     sentence.clone_into(&mut last);
                 }

@@ -1,6 +1,7 @@
 //! `offhost doctor --cluster`.
 
 use offhost::cluster::crd;
+use offhost::cluster::doctor_config::{Installed, installed};
 use serde_json::{Value, json};
 
 use super::fake::{Cluster, Outcome};
@@ -305,4 +306,29 @@ fn without_an_answer_nothing_else_is_asked() {
     assert_eq!(outcome.code, Some(1));
     assert_eq!(outcome.stdout.lines().count(), 2, "{outcome:?}");
     assert!(outcome.stdout.contains("FAIL  API server"), "{outcome:?}");
+}
+
+/// From elsewhere the configuration is read as the chart has installed it.
+#[test]
+fn the_configuration_of_the_chart_is_found() {
+    let cluster = cluster();
+    let map =
+        |name: &str, key: &str, text: &str| json!({ "metadata": { "name": name }, "data": { key: text } });
+    let connection = cluster.connection();
+    assert_eq!(cluster.block_on(installed(&connection)), None);
+    for (name, key, text) in [
+        ("offhost-config", "rstudio-connect.gcfg", "[Kubernetes]\n"),
+        ("offhost-runtimes", "runtimes.yaml", "images: []\n"),
+    ] {
+        let path = format!("configmaps/{name}");
+        cluster.world().objects.insert(path, map(name, key, text));
+    }
+    let expected = Installed {
+        place: "ConfigMap 'offhost-config'".to_owned(),
+        gcfg: "[Kubernetes]\n".to_owned(),
+        runtimes: Some("images: []\n".to_owned()),
+    };
+    assert_eq!(cluster.block_on(installed(&connection)), Some(expected));
+    cluster.world().forbidden.insert("list configmaps".to_owned());
+    assert_eq!(cluster.block_on(installed(&connection)), None);
 }

@@ -10,6 +10,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::{Method, StatusCode};
 use axum::response::{IntoResponse, Response};
+use offhost::cluster::client::Connection;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -43,7 +44,8 @@ pub(crate) struct World {
 pub(crate) struct Cluster {
     world: Arc<Mutex<World>>,
     dir: tempfile::TempDir,
-    _runtime: tokio::runtime::Runtime,
+    port: u16,
+    runtime: tokio::runtime::Runtime,
 }
 
 impl Cluster {
@@ -72,7 +74,8 @@ impl Cluster {
                 .prefix("offhost-cluster-")
                 .tempdir()
                 .unwrap(),
-            _runtime: runtime,
+            port,
+            runtime,
         };
         let config = json!({
             "apiVersion": "v1",
@@ -97,6 +100,24 @@ impl Cluster {
 
     pub(crate) fn world(&self) -> MutexGuard<'_, World> {
         self.world.lock().unwrap()
+    }
+
+    /// A connection of this process's own.
+    pub(crate) fn connection(&self) -> Connection {
+        let server = format!("http://127.0.0.1:{}", self.port);
+        let mut config = kube::Config::new(server.parse().unwrap());
+        config.auth_info.token = Some("secret-token".to_owned().into());
+        let _guard = self.runtime.enter();
+        Connection {
+            client: kube::Client::try_from(config.clone()).unwrap(),
+            namespace: NAMESPACE.to_owned(),
+            server,
+            config,
+        }
+    }
+
+    pub(crate) fn block_on<T>(&self, work: impl Future<Output = T>) -> T {
+        self.runtime.block_on(work)
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {

@@ -286,8 +286,11 @@ pub struct DoctorArgs {
     /// Context of the kubeconfig; the current one when not given
     #[arg(long, value_name = "NAME", requires = "cluster")]
     pub context: Option<String>,
-    /// Check what you may do as a publisher instead of what the controller may do
-    #[arg(long, requires = "cluster")]
+    /// Service account of the controller, whose permissions are checked instead of your own
+    #[arg(long, value_name = "NAME", requires = "cluster")]
+    pub service_account: Option<String>,
+    /// Check what you may do as a publisher, and nothing else
+    #[arg(long, requires = "cluster", conflicts_with = "service_account")]
     pub as_user: bool,
     /// How to print it
     #[command(flatten)]

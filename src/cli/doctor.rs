@@ -58,14 +58,18 @@ fn of_cluster(config: Option<PathBuf>, args: &DoctorArgs) -> Result<Vec<Check>, 
         let subject = Subject {
             settings: &loaded.settings,
             place,
+            service_account: args.service_account.clone(),
             runtimes,
         };
         Ok(examine(&connection, &subject).await)
     })
 }
 
+/// Settings, where they were read, and the images.
+type Read = (Loaded, Option<String>, Result<Runtimes, String>);
+
 /// The configuration of the chart, read as the controller reads it.
-fn of_chart(installed: &Installed) -> Result<(Loaded, Option<String>, Result<Runtimes, String>), Failure> {
+fn of_chart(installed: &Installed) -> Result<Read, Failure> {
     let directory = tempfile::tempdir().because(Reason::DataUnavailable)?;
     let file = directory.path().join("rstudio-connect.gcfg");
     std::fs::write(&file, &installed.gcfg).because(Reason::DataUnavailable)?;

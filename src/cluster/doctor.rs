@@ -21,6 +21,8 @@ pub struct Subject<'a> {
     pub settings: &'a Settings,
     /// Where they were read, for people; none where there are only defaults and variables.
     pub place: Option<String>,
+    /// The controller's service account, where its permissions are asked for instead of the caller's.
+    pub service_account: Option<String>,
     /// The images, or why they can not be read.
     pub runtimes: Result<Runtimes, String>,
 }
@@ -33,7 +35,7 @@ pub async fn examine(connection: &Connection, subject: &Subject<'_>) -> Vec<Chec
         return checks;
     }
     checks.extend(definition::check(connection).await);
-    checks.extend(access::of_controller(connection).await);
+    checks.extend(access::of_controller(connection, subject.service_account.as_deref()).await);
     checks.extend(site::check(connection, subject).await);
     checks.extend(pods::check(connection, subject).await);
     checks.push(access::admission(connection).await);

@@ -2,15 +2,14 @@
 
 use futures::{StreamExt, stream};
 use k8s_openapi::api::authentication::v1::SelfSubjectReview;
-use k8s_openapi::api::authorization::v1::{
-    ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec,
-};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::{DynamicObject, PostParams, Request};
 use kube::{Api, Resource};
 
+use super::access::{Deed, Who, allowed};
 use super::client::Connection;
 use super::doctor::{as_controller, is_code, said};
+use super::upload;
 use crate::api::job::{BundleRef, ContentJobSpec};
 use crate::api::resource::ContentJob;
 use crate::check::Check;
@@ -82,23 +81,30 @@ pub(super) async fn user(connection: &Connection) -> Check {
     }
 }
 
-/// Whether the caller may do what the controller does.
-pub(super) async fn of_controller(connection: &Connection) -> Vec<Check> {
+/// Whether the controller may do what it does: its service account where that is named, else the caller.
+pub(super) async fn of_controller(connection: &Connection, service_account: Option<&str>) -> Vec<Check> {
+    const ROLE: &str = "give its Role these verbs, as docs/rbac.md lists them";
+    if let Some(name) = service_account {
+        let found = of(connection, Who::ServiceAccount(name), &CONTROLLER).await;
+        let whose = format!("service account '{name}'");
+        return vec![verdict(found, &whose, "the controller", ROLE)];
+    }
     let remedy = format!(
-        "if you are not the controller, {}; else give its Role these verbs, as docs/rbac.md lists them",
+        "name the controller's service account with --service-account, or {}; if you are it, {ROLE}",
         as_controller(connection)
     );
-    of(connection, &CONTROLLER, "the controller", &remedy).await
+    let found = of(connection, Who::Caller, &CONTROLLER).await;
+    vec![verdict(found, "you", "the controller", &remedy)]
 }
 
 /// Whether the caller may do what publishers do, and whether they may name accounts.
 pub(super) async fn of_publisher(connection: &Connection) -> Vec<Check> {
     let remedy = "ask an administrator for the role of publishers, which docs/rbac.md describes";
-    let mut checks = of(connection, &PUBLISHER, "a publisher", remedy).await;
-    let (verb, resource) = ("runas", PLURAL_CONTENT_JOB);
-    checks.push(match allowed(connection, GROUP, resource, verb).await {
-        Ok(true) => Check::pass("accounts", "you may name accounts and service accounts in jobs"),
-        _ => Check::pass(
+    let found = of(connection, Who::Caller, &PUBLISHER).await;
+    let mut checks = vec![verdict(found, "you", "a publisher", remedy)];
+    checks.push(match may_name_accounts(connection).await {
+        true => Check::pass("accounts", "you may name accounts and service accounts in jobs"),
+        false => Check::pass(
             "accounts",
             "you may name no accounts in jobs (spec.runAs, spec.serviceAccountName)",
         ),
@@ -106,94 +112,75 @@ pub(super) async fn of_publisher(connection: &Connection) -> Vec<Check> {
     checks
 }
 
-async fn of(connection: &Connection, wanted: &[Permission], who: &str, remedy: &str) -> Vec<Check> {
+/// How many permissions there are, and which are missing: each resource with its verbs.
+type Found = Result<(usize, Vec<String>), kube::Error>;
+
+async fn of(connection: &Connection, who: Who<'_>, wanted: &[Permission]) -> Found {
     let all: Vec<(&Permission, &str)> = wanted
         .iter()
         .flat_map(|permission| permission.2.iter().map(move |verb| (permission, *verb)))
         .collect();
     let count = all.len();
-    let answers = stream::iter(all).map(|(permission, verb)| async move {
-        let answer = allowed(connection, permission.0, permission.1, verb).await;
-        (permission.1, verb, answer)
+    // The Service that is sent to is the only one whose proxy publishers are given.
+    let service = upload::service(connection, None).await.unwrap_or_default();
+    let answers = stream::iter(all).map(|((group, resource, _), verb)| {
+        let deed = Deed {
+            verb,
+            group,
+            resource,
+            name: (*resource == "services/proxy").then(|| upload::target(&service)),
+        };
+        async move { (*resource, verb, allowed(connection, who, deed).await) }
     });
     let answers: Vec<_> = answers.buffered(AT_A_TIME).collect().await;
     let mut missing: Vec<(&str, Vec<&str>)> = Vec::new();
     for (resource, verb, answer) in answers {
-        match answer {
-            Ok(true) => {}
-            Ok(false) => match missing.last_mut() {
-                Some((last, verbs)) if *last == resource => verbs.push(verb),
-                _ => missing.push((resource, vec![verb])),
-            },
-            Err(error) => {
-                return vec![Check::warn(NAME, "they can not be asked for", said(&error))];
-            }
+        match (answer?, missing.last_mut()) {
+            (true, _) => {}
+            (false, Some((last, verbs))) if *last == resource => verbs.push(verb),
+            (false, _) => missing.push((resource, vec![verb])),
         }
     }
-    if missing.is_empty() {
-        return vec![Check::pass(NAME, format!("all {count} that {who} needs"))];
-    }
-    let lacks: Vec<String> = missing
+    let lines = missing
         .iter()
-        .map(|(resource, verbs)| format!("{} {resource}", verbs.join(", ")))
-        .collect();
-    vec![Check {
-        remedy: Some(remedy.to_owned()),
-        ..Check::fail(
-            NAME,
-            format!(
-                "you may not do all that {who} needs; missing: {}",
-                lacks.join("; ")
-            ),
-        )
-    }]
+        .map(|(resource, verbs)| format!("{} {resource}", verbs.join(", ")));
+    Ok((count, lines.collect()))
 }
 
-async fn allowed(
-    connection: &Connection,
-    group: &str,
-    resource: &str,
-    verb: &str,
-) -> Result<bool, kube::Error> {
-    let (resource, subresource) = match resource.split_once('/') {
-        Some((resource, subresource)) => (resource, Some(subresource.to_owned())),
-        None => (resource, None),
-    };
-    // The Service that is sent to is the only one that publishers are given.
-    let name = match (resource, &subresource) {
-        ("services", Some(_)) => Some(super::upload::target(
-            &super::upload::service(connection, None).await.unwrap_or_default(),
-        )),
-        _ => None,
-    };
-    let review = SelfSubjectAccessReview {
-        spec: SelfSubjectAccessReviewSpec {
-            resource_attributes: Some(ResourceAttributes {
-                group: Some(group.to_owned()),
-                resource: Some(resource.to_owned()),
-                subresource,
-                name,
-                verb: Some(verb.to_owned()),
-                namespace: Some(connection.namespace.clone()),
-                ..ResourceAttributes::default()
-            }),
-            non_resource_attributes: None,
+fn verdict(found: Found, whose: &str, who: &str, remedy: &str) -> Check {
+    match found {
+        Ok((count, missing)) if missing.is_empty() => {
+            Check::pass(NAME, format!("{whose}: all {count} that {who} needs"))
+        }
+        Ok((_, missing)) => Check {
+            remedy: Some(remedy.to_owned()),
+            ..Check::fail(
+                NAME,
+                format!(
+                    "{whose}: not all that {who} needs; missing: {}",
+                    missing.join("; ")
+                ),
+            )
         },
-        ..SelfSubjectAccessReview::default()
+        Err(error) => Check::warn(NAME, "they can not be asked for", said(&error)),
+    }
+}
+
+async fn may_name_accounts(connection: &Connection) -> bool {
+    let deed = Deed {
+        verb: "runas",
+        group: GROUP,
+        resource: PLURAL_CONTENT_JOB,
+        name: None,
     };
-    let reviews: Api<SelfSubjectAccessReview> = Api::all(connection.client.clone());
-    let answer = reviews.create(&PostParams::default(), &review).await?;
-    Ok(answer.status.is_some_and(|status| status.allowed))
+    allowed(connection, Who::Caller, deed).await.unwrap_or(false)
 }
 
 /// Whether the cluster asks for a permission before a job may name an account (RA2): a job that names one is tried.
 pub(super) async fn admission(connection: &Connection) -> Check {
     const NAME: &str = "accounts of jobs";
     let remedy = "install the chart's policy (admission.enabled), or let only administrators make jobs";
-    if allowed(connection, GROUP, PLURAL_CONTENT_JOB, "runas")
-        .await
-        .unwrap_or(false)
-    {
+    if may_name_accounts(connection).await {
         return Check::warn(
             NAME,
             "whether others are refused can not be tried, as you may name accounts yourself",

@@ -1,5 +1,6 @@
 //! What speaks to a Kubernetes API server, shared by the controller and the command line.
 
+mod access;
 pub mod client;
 pub mod crd;
 mod crd_rules;

@@ -308,6 +308,22 @@ fn without_an_answer_nothing_else_is_asked() {
     assert!(outcome.stdout.contains("FAIL  API server"), "{outcome:?}");
 }
 
+#[test]
+fn the_permissions_of_the_controllers_account_can_be_asked_for() {
+    let cluster = cluster();
+    cluster.world().forbidden.insert("patch pods".to_owned());
+    let outcome = doctor(&cluster, &["--service-account", "offhost"]);
+    let found = line(outcome.succeeded(), "permissions");
+    assert!(found.contains("service account 'offhost': all"), "{found}");
+    let outcome = doctor(&cluster, &["--service-account", "other"]);
+    assert_eq!(outcome.code, Some(1));
+    let found = line(&outcome, "permissions");
+    assert!(
+        found.contains("service account 'other': not all") && found.contains("contentjobs"),
+        "{found}"
+    );
+}
+
 /// From elsewhere the configuration is read as the chart has installed it.
 #[test]
 fn the_configuration_of_the_chart_is_found() {

@@ -65,6 +65,7 @@ fn refused(call: &Call, code: u16, message: &'static str) -> Fault {
 }
 
 #[rustfmt::skip]
+#[allow(clippy::too_many_lines, reason = "a table")]
 fn rows() -> Vec<Row> {
     vec![
         Row {

@@ -1,7 +1,6 @@
 //! The controller is killed again and again while jobs run. Each of them still ends once, with its result.
 
 use std::fs;
-use std::io::Write as _;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -124,7 +123,7 @@ impl Chance {
             |_| u64::from(now.subsec_nanos()) | 1,
             |seed| seed.parse().unwrap(),
         );
-        writeln!(std::io::stderr(), "OFFHOST_TEST_SEED={seed}").unwrap();
+        eprintln!("OFFHOST_TEST_SEED={seed}");
         Self(seed)
     }
 

@@ -8,18 +8,18 @@ use serde_json::{Value, json};
 use super::fake_api::{Call, Fault};
 use super::place::{Controller, Place};
 
-/// Name of a job, and what it asks for.
+/// A job by its name, and what it asks for.
 type Asked = (&'static str, fn() -> Value);
-/// What is done to the jobs, and in which round.
+/// The number of a round, and what is done then.
 type Act = (usize, fn(&Place));
 
 /// What a life of jobs is to come to.
 struct Life {
-    /// The jobs.
+    /// Jobs by name, and what they ask for.
     jobs: &'static [Asked],
     /// Exit code of their processes.
     exit_code: i64,
-    /// What happens to them.
+    /// What is done to the jobs in that round.
     act: Option<Act>,
     /// How it is in the end.
     check: fn(&Place) -> Result<(), String>,

@@ -186,7 +186,7 @@ fn in_sandbox(below: &Path, job: &Value) -> (String, i32) {
         .map(|entry| entry.unwrap().path())
         .find(|path| path.is_dir())
         .unwrap();
-    let log = fs::read_to_string(key.join("log/task.log")).unwrap_or_else(|error| panic!("{error}: {told}"));
+    let log = fs::read_to_string(key.join("task.log")).unwrap_or_else(|error| panic!("{error}: {told}"));
     (
         without_key(&log, key.file_name().unwrap().to_str().unwrap()),
         output.status.code().unwrap(),

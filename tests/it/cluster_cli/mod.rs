@@ -4,5 +4,6 @@ mod deploy;
 mod doctor;
 mod fake;
 mod logs;
+mod permissions;
 mod plan;
 mod run;

@@ -8,6 +8,7 @@
 //!
 //! Each release has a namespace of its own. What a run before this one left is removed first.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+#![allow(clippy::print_stdout, reason = "figures, for whoever reads the output")]
 
 mod api;
 mod chaos;

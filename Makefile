@@ -3,7 +3,7 @@
 PREFIX ?= /opt/offhost
 BUILD_DIR ?= target
 
-.PHONY: help demo test lint bench bench-launch docs man completions install setup
+.PHONY: help demo test lint bench bench-launch bench-pod docs man completions install setup
 
 help: ## Shows this list.
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -25,6 +25,10 @@ bench: setup ## Every benchmark.
 
 bench-launch: setup ## A launch of the sandbox beside bubblewrap's; ends in lines `offhost/NAME RATIO`.
 	cargo bench --bench launch
+
+bench-pod: ## A job's start in a Pod beside bare Pods, on the test cluster; ends in `offhost/pod-start-added-ms X`.
+	tests/cluster/up
+	tests/cluster/exec cargo bench --bench pod_start
 
 docs: ## Rewrites the pages that are generated.
 	UPDATE_DOCS=1 cargo test --quiet

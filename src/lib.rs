@@ -18,6 +18,7 @@
 //! `content`) never touches the file system, the clock or the environment; `tests/it/architecture.rs` holds that.
 
 pub mod api;
+pub mod check;
 pub mod cli;
 pub mod cluster;
 pub mod content;

@@ -26,7 +26,7 @@ pub enum Command {
     /// Run a job: install packages if they are missing, then render, or run a command
     #[command(after_help = "The last line of standard output is the path of the result.\n\
         The exit code is the one of the process, 124 where its time was over and 137 where it met its memory limit; where \
-        none ran it says what was wrong: 65 the input, 71 the sandbox, 74 the data directory, 77 the account, 78 the \
+        none ran it says what was wrong: 65 the input, 71 the sandbox or the Pod, 74 the data directory, 75 the cluster, 77 the account, 78 the \
         supervisor.")]
     Run(RunArgs),
     /// Print everything a job will do, without doing it

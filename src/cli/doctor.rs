@@ -1,4 +1,4 @@
-//! `offhost doctor`: whether this machine is ready, check by check, each with what to do.
+//! `offhost doctor`: whether this machine or a cluster is ready, check by check, each with what to do.
 
 use std::path::PathBuf;
 
@@ -6,13 +6,45 @@ use serde::Serialize;
 
 use super::args::{DoctorArgs, Format};
 use super::failure::Failure;
-use super::printer;
-use crate::local::doctor::{self, Check, Status};
+use super::{cluster, plan, printer};
+use crate::check::{Check, Status};
+use crate::cluster::client::{Connect, connect};
+use crate::cluster::doctor::{Subject, examine, examine_publisher};
+use crate::cluster::error::ClusterError;
+use crate::local::doctor;
+use crate::plan::Mode;
 
 pub(super) fn run(config: Option<PathBuf>, args: &DoctorArgs) -> Result<u8, Failure> {
-    let format = args.output.output;
+    let (what, checks) = if args.cluster {
+        ("This cluster", of_cluster(config, args)?)
+    } else {
+        let loaded = super::settings::loaded(config)?;
+        ("This machine", doctor::examine(&loaded))
+    };
+    Ok(print(what, &checks, args.output.output))
+}
+
+fn of_cluster(config: Option<PathBuf>, args: &DoctorArgs) -> Result<Vec<Check>, Failure> {
+    let connect_to = Connect {
+        context: args.context.clone(),
+        namespace: args.namespace.clone(),
+    };
     let loaded = super::settings::loaded(config)?;
-    let checks = doctor::examine(&loaded);
+    let runtimes = plan::runtimes_of(Mode::Pod, &loaded.settings, None).map_err(|failure| failure.message);
+    cluster::block_on(async {
+        let connection = connect(&connect_to).await.map_err(ClusterError::from)?;
+        if args.as_user {
+            return Ok(examine_publisher(&connection).await);
+        }
+        let subject = Subject {
+            loaded: &loaded,
+            runtimes,
+        };
+        Ok(examine(&connection, &subject).await)
+    })
+}
+
+fn print(what: &str, checks: &[Check], format: Format) -> u8 {
     let failed = checks.iter().filter(|check| check.status == Status::Fail).count();
     if format == Format::Json {
         #[derive(Serialize)]
@@ -22,10 +54,10 @@ pub(super) fn run(config: Option<PathBuf>, args: &DoctorArgs) -> Result<u8, Fail
         }
         printer::json(&Report {
             ready: failed == 0,
-            checks: &checks,
+            checks,
         });
     } else {
-        for check in &checks {
+        for check in checks {
             printer::line(format!(
                 "{:<5} {:<18} {}",
                 check.status.word(),
@@ -37,10 +69,10 @@ pub(super) fn run(config: Option<PathBuf>, args: &DoctorArgs) -> Result<u8, Fail
             }
         }
         printer::line(match failed {
-            0 => "This machine is ready.".to_owned(),
+            0 => format!("{what} is ready."),
             1 => "1 check failed.".to_owned(),
             count => format!("{count} checks failed."),
         });
     }
-    Ok(u8::from(failed > 0))
+    u8::from(failed > 0)
 }

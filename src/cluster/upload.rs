@@ -112,7 +112,7 @@ pub async fn check_permission(connection: &Connection, service: &str) -> Result<
 }
 
 /// The name that the proxy and its permissions know the Service by.
-fn target(service: &str) -> String {
+pub(super) fn target(service: &str) -> String {
     format!("{service}:{UPLOAD_PORT}")
 }
 

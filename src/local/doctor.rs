@@ -2,86 +2,17 @@
 
 use std::path::Path;
 
-use serde::Serialize;
-
 use super::launcher::Launcher;
 use super::server::{gather_accounts, make_own};
 use super::supervisor::{self, Trial};
 use super::{probe, tempdir};
+use crate::check::Check;
 use crate::data::DataDir;
 use crate::exec;
 use crate::plan::{self, Identity};
 use crate::runtimes::{self, LanguageName};
 use crate::sandbox::SandboxMode;
 use crate::settings::{Loaded, Settings, check_paths};
-
-/// What a check found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Status {
-    /// As it should be.
-    Pass,
-    /// Works, but weaker or with something missing.
-    Warn,
-    /// Jobs will not run.
-    Fail,
-}
-
-impl Status {
-    /// The word for people.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Pass => "pass",
-            Self::Warn => "warn",
-            Self::Fail => "FAIL",
-        }
-    }
-}
-
-/// One check.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Check {
-    /// What was looked at.
-    pub name: &'static str,
-    /// The verdict.
-    pub status: Status,
-    /// What was found.
-    pub found: String,
-    /// What to do about it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub remedy: Option<String>,
-}
-
-impl Check {
-    fn pass(name: &'static str, found: impl Into<String>) -> Self {
-        Self {
-            name,
-            status: Status::Pass,
-            found: found.into(),
-            remedy: None,
-        }
-    }
-
-    fn warn(name: &'static str, found: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self {
-            name,
-            status: Status::Warn,
-            found: found.into(),
-            remedy: Some(remedy.into()),
-        }
-    }
-
-    /// A failure whose message says itself what to do, after the last semicolon.
-    fn fail(name: &'static str, error: impl std::fmt::Display) -> Self {
-        Self {
-            name,
-            status: Status::Fail,
-            found: error.to_string(),
-            remedy: None,
-        }
-    }
-}
 
 /// Looks at everything.
 #[must_use]

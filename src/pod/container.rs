@@ -7,7 +7,7 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
 use super::dollars::literal;
 use super::scratch::Scratch;
-use super::{PodPlace, env, mounts, security};
+use super::{PodPlace, env, mounts, scheduling, security};
 use crate::names;
 use crate::plan::{Plan, PodResources, ProcessPlan};
 
@@ -23,7 +23,7 @@ pub(super) fn content(
 ) -> Container {
     Container {
         command: Some(vec![names::MOUNT_EXEC.to_owned()]),
-        args: Some(arguments(process)),
+        args: Some(arguments(process, place)),
         working_dir: Some(process.working_dir.clone()),
         env: Some(env::variables(&process.env)),
         resources: requirements(&process.resources),
@@ -46,7 +46,7 @@ pub(super) fn common(name: &str, image: &str, place: &PodPlace) -> Container {
 }
 
 /// What the helper is told, then what the content is.
-fn arguments(process: &ProcessPlan) -> Vec<String> {
+fn arguments(process: &ProcessPlan, place: &PodPlace) -> Vec<String> {
     let mut arguments = vec!["pod".to_owned()];
     let mut flag = |name: &str, value: String| arguments.extend([name.to_owned(), value]);
     if let Some(target) = mounts::copied_to(process) {
@@ -67,9 +67,19 @@ fn arguments(process: &ProcessPlan) -> Vec<String> {
             flag(name, value.to_string());
         }
     }
+    if knows_api_server(process, place) {
+        arguments.extend(["--api-server", "tell"].map(str::to_owned));
+    }
     arguments.push("--".to_owned());
     arguments.extend(process.command.iter().map(|word| literal(word)));
     arguments
+}
+
+/// Whether the variables that the kubelet adds stay: for content that has an account at the API server, or that sets
+/// such a variable itself, which the helper could not tell apart.
+fn knows_api_server(process: &ProcessPlan, place: &PodPlace) -> bool {
+    let sets = process.env.keys().any(|name| name.starts_with("KUBERNETES_"));
+    sets || scheduling::own_service_account(process, place).is_some()
 }
 
 fn supervisor_words(process: &ProcessPlan) -> Option<u64> {

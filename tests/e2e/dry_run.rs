@@ -58,7 +58,7 @@ fn every_pod_of_random_jobs_is_taken_by_the_api_server() {
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
-    // A job can have several: those that install its packages.
+    // Most jobs have more than one process, and so more than one Pod.
     assert!(pods.len() >= count(), "{}", pods.len());
     let path = api::core(&release.namespace, "pods") + "?dryRun=All&fieldValidation=Strict";
     let refused: Vec<String> = api::API.runtime.block_on(

@@ -7,8 +7,12 @@
 //! ```
 //!
 //! Each release has a namespace of its own. What a run before this one left is removed first.
+#![allow(
+    clippy::print_stderr,
+    clippy::print_stdout,
+    reason = "a test tells what it measures, and the seed of what is random"
+)]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
-#![allow(clippy::print_stdout, reason = "figures, for whoever reads the output")]
 
 mod api;
 mod chaos;
@@ -17,6 +21,8 @@ mod dry_run;
 mod failures;
 mod job;
 mod lives;
+mod nodes;
+mod parity;
 mod people;
 mod places;
 mod release;

@@ -44,6 +44,8 @@ pub(super) struct PodOrder {
     pub(super) open_files: Option<u64>,
     /// Bytes of a file that the process writes.
     pub(super) file_size: Option<u64>,
+    /// Whether the process is told where the API server is.
+    pub(super) tell_api_server: bool,
     /// The command line; never empty.
     pub(super) argv: Vec<OsString>,
 }
@@ -163,8 +165,21 @@ impl Given {
             supervisor_words,
             open_files: self.number("--open-files")?,
             file_size: self.number("--file-size")?,
+            tell_api_server: self.tell_api_server()?,
             argv,
         })
+    }
+
+    fn tell_api_server(&mut self) -> Result<bool, StepError> {
+        let value = self.take("--api-server").unwrap_or_else(|| "hide".into());
+        match value.to_str() {
+            Some("hide") => Ok(false),
+            Some("tell") => Ok(true),
+            _ => Err(mistake(format!(
+                "--api-server '{}' is neither 'hide' nor 'tell'",
+                value.display()
+            ))),
+        }
     }
 
     fn take(&mut self, name: &str) -> Option<OsString> {
@@ -222,7 +237,7 @@ mod tests {
     #[test]
     fn a_full_command_line_is_understood() {
         let line = "pod --copy-from /a --copy-to=/b --log /l --timeout-seconds 9 --grace-seconds 2 \
-            --supervisor-words 2 --open-files 64 --file-size 1000 -- nice -n /bin/x --log y";
+            --supervisor-words 2 --open-files 64 --file-size 1000 --api-server tell -- nice -n /bin/x --log y";
         let order = PodOrder {
             copy: Some(("/a".into(), "/b".into())),
             log: Some("/l".into()),
@@ -231,6 +246,7 @@ mod tests {
             supervisor_words: 2,
             open_files: Some(64),
             file_size: Some(1000),
+            tell_api_server: true,
             argv: ["nice", "-n", "/bin/x", "--log", "y"].map(OsString::from).into(),
         };
         assert_eq!(read(line), Ok(Order::Pod(order)));
@@ -260,6 +276,10 @@ mod tests {
             (
                 "pod --timeout-seconds -1 -- a",
                 "--timeout-seconds '-1' is no whole number",
+            ),
+            (
+                "pod --api-server yes -- a",
+                "--api-server 'yes' is neither 'hide' nor 'tell'",
             ),
             (
                 "pod --supervisor-words 1 -- a",

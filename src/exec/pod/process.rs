@@ -1,5 +1,6 @@
 //! One process of the content, from the checks before it to its last words.
 
+use std::ffi::OsStr;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -51,7 +52,9 @@ pub(super) fn run(order: &PodOrder, signals: &OwnedFd, message: &Message) -> Res
 }
 
 fn start(order: &PodOrder, cwd: &Path, writers: &output::Writers) -> Result<i32, StepError> {
-    let env = std::env::vars_os().map(|(name, value)| {
+    let inherited = std::env::vars_os();
+    let told = inherited.filter(|(name, _)| order.tell_api_server || !names_api_server(name));
+    let env = told.map(|(name, value)| {
         let parts = [name.as_bytes(), value.as_bytes()];
         parts.join(&b'=')
     });
@@ -63,6 +66,13 @@ fn start(order: &PodOrder, cwd: &Path, writers: &output::Writers) -> Result<i32,
         streams: Some([writers[0].as_fd(), writers[1].as_fd()]),
     };
     payload::start(&program, &surroundings)
+}
+
+/// The kubelet tells every container where the API server is, and can not be asked not to. Content without an account
+/// there has no business knowing, and would see what it does not see on a machine (EN3).
+fn names_api_server(variable: &OsStr) -> bool {
+    let name = variable.as_bytes();
+    name.starts_with(b"KUBERNETES_SERVICE_") || name.starts_with(b"KUBERNETES_PORT")
 }
 
 /// Those of the process alone: the log of all output may become larger than any file of the process.

@@ -243,6 +243,21 @@ impl World {
                 "gitTreeState": "", "buildDate": "", "goVersion": "", "compiler": "", "platform": "" }),
             );
         }
+        if path.ends_with("/selfsubjectreviews") {
+            return json_answer(
+                &json!({ "metadata": {}, "status": { "userInfo": { "username": "somebody" } } }),
+            );
+        }
+        if path == "/apis/offhost.dev/v1alpha1"
+            && self.objects.contains_key("cluster/contentjobs.offhost.dev")
+        {
+            return json_answer(&json!({ "resources": [{ "name": "contentjobs" }] }));
+        }
+        if path.contains("customresourcedefinitions")
+            && let Err(refusal) = self.may("get", "customresourcedefinitions")
+        {
+            return *refusal;
+        }
         if path.ends_with("/selfsubjectaccessreviews") {
             let mut review: Value = serde_json::from_slice(body).unwrap();
             let asked = &review["spec"]["resourceAttributes"];
@@ -288,6 +303,7 @@ impl World {
             return *refusal;
         }
         match (method, name) {
+            (&Method::POST, []) if query.contains("dryRun=All") => self.dry_run("contentjobs", body),
             (&Method::POST, []) => {
                 assert!(query.contains("fieldValidation=Strict"), "{query}");
                 let job: Value = serde_json::from_slice(body).unwrap();
@@ -370,10 +386,28 @@ impl World {
 
     /// What is made on trial: refused where an object `refuse/KIND` says why.
     fn dry_run(&self, kind: &str, body: &[u8]) -> Response {
-        match self.objects.get(&format!("refuse/{kind}")) {
-            Some(said) => failure(403, said.as_str().unwrap()),
-            None => json_answer(&serde_json::from_slice(body).unwrap()),
+        if let Err(refusal) = self.may("create", kind) {
+            return *refusal;
         }
+        if let Some(said) = self.objects.get(&format!("refuse/{kind}")) {
+            return failure(403, said.as_str().unwrap());
+        }
+        let mut object: Value = serde_json::from_slice(body).unwrap();
+        let is_open = object["spec"]["containers"][0]["securityContext"].is_null();
+        if kind == "pods" && is_open && self.objects.contains_key("restricted/pods") {
+            return failure(
+                403,
+                "pods \"p\" is forbidden: violates PodSecurity \"restricted:latest\"",
+            );
+        }
+        if self.objects.contains_key("older/pods") {
+            // What an older API server does with fields that it does not know.
+            object["spec"].as_object_mut().unwrap().remove("hostUsers");
+            for volume in object["spec"]["volumes"].as_array_mut().into_iter().flatten() {
+                volume.as_object_mut().unwrap().remove("image");
+            }
+        }
+        json_answer(&object)
     }
 }
 

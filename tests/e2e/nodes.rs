@@ -39,14 +39,20 @@ struct Closed<'n>(&'n str);
 
 impl<'n> Closed<'n> {
     fn new(node: &'n str) -> Self {
-        api::patch(&format!("/api/v1/nodes/{node}"), &json!({"spec": {"unschedulable": true}}));
+        api::patch(
+            &format!("/api/v1/nodes/{node}"),
+            &json!({"spec": {"unschedulable": true}}),
+        );
         Self(node)
     }
 }
 
 impl Drop for Closed<'_> {
     fn drop(&mut self) {
-        let _ = api::try_patch(&format!("/api/v1/nodes/{}", self.0), &json!({"spec": {"unschedulable": null}}));
+        let _ = api::try_patch(
+            &format!("/api/v1/nodes/{}", self.0),
+            &json!({"spec": {"unschedulable": null}}),
+        );
     }
 }
 
@@ -86,7 +92,9 @@ fn jobs_run_on_every_node_and_outlive_the_loss_of_one() {
     power("node-stop", &lost);
     let back = Lost(&lost);
     let told = job.wait(Duration::from_secs(120), "begun again", |job| {
-        job["status"]["attempts"].as_array().is_some_and(|attempts| attempts.len() == 2)
+        job["status"]["attempts"]
+            .as_array()
+            .is_some_and(|attempts| attempts.len() == 2)
     });
     assert_eq!(told["status"]["attempts"][0]["disrupted"], true, "{told:#}");
     let seen = job.succeeds_in(LATER);

@@ -33,22 +33,78 @@ const PLACES: [&str; 16] = [
 
 /// Lines that may differ: how they begin, which behaviour has it so, and why.
 const DIFFERENCES: [(&str, &str, &str); 16] = [
-    ("variable HOSTNAME ", "EN3", "the runtime of containers sets it to the name of the Pod"),
-    ("variable PATH ", "EN3", "a server on a machine hands its own on, an image has none to hand on"),
-    ("limit NOFILE ", "SB8", "where no setting bounds it, it is what the machine or the node gives"),
-    ("mount /opt/offhost ", "SB4", "in a Pod the image of the helper is mounted whole, read-only"),
-    ("mount /opt/offhost/", "SB4", "in a Pod the copy of the bundle is made from a read-only mount of it"),
-    ("mount /tmp ", "SB4", "the root of a container is read-only: what is written is a volume"),
+    (
+        "variable HOSTNAME ",
+        "EN3",
+        "the runtime of containers sets it to the name of the Pod",
+    ),
+    (
+        "variable PATH ",
+        "EN3",
+        "a server on a machine hands its own on, an image has none to hand on",
+    ),
+    (
+        "limit NOFILE ",
+        "SB8",
+        "where no setting bounds it, it is what the machine or the node gives",
+    ),
+    (
+        "mount /opt/offhost ",
+        "SB4",
+        "in a Pod the image of the helper is mounted whole, read-only",
+    ),
+    (
+        "mount /opt/offhost/",
+        "SB4",
+        "in a Pod the copy of the bundle is made from a read-only mount of it",
+    ),
+    (
+        "mount /tmp ",
+        "SB4",
+        "the root of a container is read-only: what is written is a volume",
+    ),
     ("mount /var/tmp ", "SB4", "as /tmp"),
-    ("mount /home", "FS5", "in a Pod a home is an empty volume, on a machine it is the account's own"),
-    ("mount /var/tmp/offhost-parity-", "SB2", "on a machine the data directory is there, and covered"),
-    ("variable HOME ", "EN1", "the chart's account has no home of its own, that of a machine has"),
+    (
+        "mount /home",
+        "FS5",
+        "in a Pod a home is an empty volume, on a machine it is the account's own",
+    ),
+    (
+        "mount /var/tmp/offhost-parity-",
+        "SB2",
+        "on a machine the data directory is there, and covered",
+    ),
+    (
+        "variable HOME ",
+        "EN1",
+        "the chart's account has no home of its own, that of a machine has",
+    ),
     ("place /home/", "FS5", "as the variable HOME"),
-    ("place /opt/offhost ", "SB4", "it has the helper and what is mounted below besides the starters"),
-    ("place /opt/offhost/runtime lists ", "SB4", "the image has the README of the starters besides"),
-    ("place /opt/rstudio-connect/mnt/log ", "SB8", "in a Pod the helper keeps the output there"),
-    ("mount /tmp/connect-workspaces ", "SB2", "on a machine an empty directory covers those of others"),
-    ("place /usr/bin lists ", "RT1", "the image has other programs than the machine"),
+    (
+        "place /opt/offhost ",
+        "SB4",
+        "it has the helper and what is mounted below besides the starters",
+    ),
+    (
+        "place /opt/offhost/runtime lists ",
+        "SB4",
+        "the image has the README of the starters besides",
+    ),
+    (
+        "place /opt/rstudio-connect/mnt/log ",
+        "SB8",
+        "in a Pod the helper keeps the output there",
+    ),
+    (
+        "mount /tmp/connect-workspaces ",
+        "SB2",
+        "on a machine an empty directory covers those of others",
+    ),
+    (
+        "place /usr/bin lists ",
+        "RT1",
+        "the image has other programs than the machine",
+    ),
 ];
 
 /// Proves: OH6 (P), EN3 (P), SB4 (P), SB8 (P), EN1 (P)
@@ -59,10 +115,16 @@ fn a_job_sees_the_same_in_the_sandbox_and_in_a_pod() {
     }
     let group: u32 = of_account("-g");
     let user: u32 = of_account("-u");
-    let release = another("parity", &json!({
-        "runtimes": crate::release::runtimes(), "runAs": {"uid": user, "gid": group},
-    }));
-    let local = tempfile::Builder::new().prefix("offhost-parity-").tempdir_in("/var/tmp").unwrap();
+    let release = another(
+        "parity",
+        &json!({
+            "runtimes": crate::release::runtimes(), "runAs": {"uid": user, "gid": group},
+        }),
+    );
+    let local = tempfile::Builder::new()
+        .prefix("offhost-parity-")
+        .tempdir_in("/var/tmp")
+        .unwrap();
     open(local.path());
     let data = local.path().join("data");
     let job = job(&data);
@@ -75,7 +137,11 @@ fn a_job_sees_the_same_in_the_sandbox_and_in_a_pod() {
     let wrong: Vec<String> = only_here
         .filter(differing)
         .map(|line| format!("sandbox: {line}"))
-        .chain(only_there.filter(differing).map(|line| format!("Pod:     {line}")))
+        .chain(
+            only_there
+                .filter(differing)
+                .map(|line| format!("Pod:     {line}")),
+        )
         .collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert!(here.len() > 40, "{here:#?}");
@@ -94,11 +160,23 @@ fn open(path: &Path) {
 
 fn job(data: &Path) -> Value {
     let places = PLACES.join(":").replace("DATA", data.to_str().unwrap());
-    let command = json!(["/usr/bin/python3", "probe.py", "7", places, "two words", "", "$HOME", "ü*"]);
-    object("probe", json!({
-        "task": "Run", "bundle": {"path": "probe"}, "command": command,
-        "env": [{"name": "GREETING", "value": "it's $(HOME) \"é\""}],
-    }))
+    let command = json!([
+        "/usr/bin/python3",
+        "probe.py",
+        "7",
+        places,
+        "two words",
+        "",
+        "$HOME",
+        "ü*"
+    ]);
+    object(
+        "probe",
+        json!({
+            "task": "Run", "bundle": {"path": "probe"}, "command": command,
+            "env": [{"name": "GREETING", "value": "it's $(HOME) \"é\""}],
+        }),
+    )
 }
 
 /// Its output, and the exit code.
@@ -118,7 +196,10 @@ fn in_sandbox(below: &Path, job: &Value) -> (String, i32) {
     let output = cluster::try_run(
         Command::new(env!("CARGO_BIN_EXE_offhost"))
             .env_clear()
-            .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+            .env(
+                "PATH",
+                "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            )
             .arg("run")
             .arg("--config")
             .arg(&settings)
@@ -127,9 +208,15 @@ fn in_sandbox(below: &Path, job: &Value) -> (String, i32) {
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     let jobs = data.join("jobs/probe");
     let keys = fs::read_dir(&jobs).unwrap_or_else(|error| panic!("{error}: {told}"));
-    let key = keys.map(|entry| entry.unwrap().path()).find(|path| path.is_dir()).unwrap();
+    let key = keys
+        .map(|entry| entry.unwrap().path())
+        .find(|path| path.is_dir())
+        .unwrap();
     let log = fs::read_to_string(key.join("task.log")).unwrap_or_else(|error| panic!("{error}: {told}"));
-    (without_key(&log, key.file_name().unwrap().to_str().unwrap()), output.status.code().unwrap())
+    (
+        without_key(&log, key.file_name().unwrap().to_str().unwrap()),
+        output.status.code().unwrap(),
+    )
 }
 
 /// Another content item's file, which only the server may see.
@@ -143,7 +230,10 @@ fn secret_of_another(data: &Path) {
 }
 
 fn in_pod(release: &Release, job: &Value) -> (String, i32) {
-    copy(&cluster::repository("tests/e2e/probe"), &release.incoming("probe"));
+    copy(
+        &cluster::repository("tests/e2e/probe"),
+        &release.incoming("probe"),
+    );
     secret_of_another(&release.data);
     api::create(&api::jobs(&release.namespace), job);
     let job = crate::job::Job {
@@ -151,7 +241,9 @@ fn in_pod(release: &Release, job: &Value) -> (String, i32) {
         name: "probe".to_owned(),
     };
     let seen = job.finished(SOON);
-    let code = seen["status"]["exitCode"].as_i64().unwrap_or_else(|| panic!("{}", job.told()));
+    let code = seen["status"]["exitCode"]
+        .as_i64()
+        .unwrap_or_else(|| panic!("{}", job.told()));
     let key = seen["status"]["attempts"][0]["key"].as_str().unwrap();
     (without_key(&job.log(&seen, 0), key), i32::try_from(code).unwrap())
 }

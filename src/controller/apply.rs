@@ -22,7 +22,8 @@ pub async fn write(context: &Context, seen: Arc<SeenJob>, next: &Next) -> Result
     if !context.tenure.holds() {
         return Err(LookError::NotLeading);
     }
-    let written = context.calls.write_status(&seen.job, &next.status).await?;
+    let call = context.calls.write_status(&seen.job, &next.status);
+    let written = context.metrics.step("status", call).await?;
     tell(&seen.job, &next.status);
     for event in &next.events {
         context.events.publish(&seen.job, event.clone());

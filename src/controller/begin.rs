@@ -57,8 +57,10 @@ pub async fn begin(
     work: Work,
 ) -> Result<Begun, LookError> {
     let (held, made) = tokio::join!(
-        hold(context, seen.clone()),
-        make(context, seen.clone(), attempt, work)
+        context.metrics.step("finalizer", hold(context, seen.clone())),
+        context
+            .metrics
+            .step("directories", make(context, seen.clone(), attempt, work))
     );
     // Directories without the finalizer are found by the next look, or by a sweep where the job is gone.
     let (seen, made) = (held?, made?);
@@ -203,7 +205,8 @@ async fn post(context: &Context, seen: Arc<SeenJob>, pod: &Pod) -> Result<Begun,
         return Err(LookError::NotLeading);
     }
     let name = pod.name_any();
-    let error = match context.calls.create_pod(pod).await {
+    let posted = context.metrics.step("pod", context.calls.create_pod(pod));
+    let error = match posted.await {
         Ok(made) => {
             context.view.pod_written(made);
             let uid = seen.job.metadata.uid.as_deref().unwrap_or_default();

@@ -24,7 +24,10 @@ pub async fn finish(
     attempt: &AttemptStatus,
     ending: Ending,
 ) -> Result<(Arc<SeenJob>, Next), LookError> {
-    let finished = on_volume(context, &seen, attempt, &ending).await?;
+    let finishing = context
+        .metrics
+        .step("finish", on_volume(context, &seen, attempt, &ending));
+    let finished = finishing.await?;
     let next = status::finished(&seen.job, attempt, &ending, &finished, context.now());
     let seen = apply::write(context, seen, &next).await?;
     let closed = next

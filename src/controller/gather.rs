@@ -89,7 +89,8 @@ pub async fn gather(context: &Context, seen: &Arc<SeenJob>, pod: PodSeen) -> Res
             work: None,
         });
     }
-    let Read { bundle, planned } = read_volume(context, seen, &name).await?;
+    let reading = context.metrics.step("gather", read_volume(context, seen, &name));
+    let Read { bundle, planned } = reading.await?;
     let bundle = bundle.map(|bundle| BundleSeen {
         content: bundle.content.to_string(),
         bundle: bundle.bundle.to_string(),

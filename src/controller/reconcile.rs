@@ -27,7 +27,7 @@ const LOOK_FOR_UPLOAD: Duration = Duration::from_secs(2);
 /// Looks at a job; what goes wrong is told here and nowhere else.
 pub async fn look(context: Arc<Context>, name: Key) -> Outcome {
     let begun = tokio::time::Instant::now();
-    let looked = reconcile(&context, &name).await;
+    let looked = Box::pin(reconcile(&context, &name)).await;
     Metrics::took(&context.metrics.reconcile_seconds, begun.elapsed());
     let error = match looked {
         Ok(outcome) => return outcome,
@@ -59,7 +59,7 @@ async fn reconcile(context: &Context, name: &Key) -> Result<Outcome, LookError> 
     let pod = pods::look(context, &seen).await?;
     let gathered = gather::gather(context, &seen, pod).await?;
     let next = status::next(&seen.job, &gathered.world, context.now());
-    let outcome = carry_out(context, seen, gathered, next).await?;
+    let outcome = Box::pin(carry_out(context, seen, gathered, next)).await?;
     Ok(match (outcome, left) {
         (Outcome::Settled, left) => left,
         (outcome, _) => outcome,
@@ -95,7 +95,7 @@ async fn carry_out(
             Ok(again)
         }
         Action::Begin(attempt) => match gathered.work {
-            Some(work) => begin_attempt(context, seen, &attempt, work, gathered.world).await,
+            Some(work) => Box::pin(begin_attempt(context, seen, &attempt, work, gathered.world)).await,
             None => Ok(again),
         },
         Action::Finish(attempt, ending) => end_attempt(context, seen, &attempt, ending).await,

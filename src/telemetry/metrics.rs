@@ -32,6 +32,13 @@ pub struct ByResource {
     pub resource: &'static str,
 }
 
+/// Label of what is measured by step.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ByStep {
+    /// The step.
+    pub step: &'static str,
+}
+
 /// Label of settings.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct BySetting {
@@ -54,6 +61,8 @@ pub struct Metrics {
     registry: Registry,
     /// How long one look at a job took.
     pub reconcile_seconds: Histogram,
+    /// How long each step of a look took that asks the volume or the API server.
+    pub step_seconds: Family<ByStep, Histogram, fn() -> Histogram>,
     /// Looks at a job that failed, by error.
     pub reconcile_errors: Family<ByError, Counter>,
     /// Jobs by the reason of their condition `Succeeded`.
@@ -95,6 +104,7 @@ impl Metrics {
         let mut metrics = Self {
             registry: Registry::with_prefix("offhost"),
             reconcile_seconds: Histogram::new(REQUEST),
+            step_seconds: Family::new_with_constructor(|| Histogram::new(REQUEST)),
             reconcile_errors: Family::default(),
             jobs: Family::default(),
             attempts: Family::default(),
@@ -119,6 +129,7 @@ impl Metrics {
         let r = &mut self.registry;
         r.register("build", "Version of this program", version);
         r.register("reconcile_seconds", "How long one look at a job took", self.reconcile_seconds.clone());
+        r.register("step_seconds", "How long one step of a look took", self.step_seconds.clone());
         r.register("reconcile_errors", "Looks at a job that failed, by error", self.reconcile_errors.clone());
         r.register("jobs", "Jobs by the reason of their condition Succeeded", self.jobs.clone());
         r.register("attempts", "Attempts that are over, by reason", self.attempts.clone());
@@ -145,6 +156,16 @@ impl Metrics {
     /// Counts an error.
     pub fn failed(&self, error: &'static str) {
         self.reconcile_errors.get_or_create(&ByError { error }).inc();
+    }
+
+    /// Measures a step of a look.
+    pub async fn step<T>(&self, step: &'static str, work: impl Future<Output = T>) -> T {
+        let begun = tokio::time::Instant::now();
+        let done = work.await;
+        self.step_seconds
+            .get_or_create(&ByStep { step })
+            .observe(begun.elapsed().as_secs_f64());
+        done
     }
 
     /// Counts an attempt that is over.

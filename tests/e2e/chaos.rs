@@ -123,7 +123,7 @@ impl Chance {
             |_| u64::from(now.subsec_nanos()) | 1,
             |seed| seed.parse().unwrap(),
         );
-        println!("OFFHOST_TEST_SEED={seed}");
+        eprintln!("OFFHOST_TEST_SEED={seed}");
         Self(seed)
     }
 

@@ -71,7 +71,7 @@ fn jobs_run_on_every_node_and_outlive_the_loss_of_one() {
         return;
     }
     let values = json!({
-        "runtimes": runtimes(), "config": {"Kubernetes": {"NodeLostSeconds": 1}},
+        "runtimes": runtimes(), "content": {"nodeLostSeconds": 1},
         "controller": {"nodeSelector": {"kubernetes.io/hostname": KEPT}},
     });
     let release = another("nodes", &values);

@@ -261,5 +261,6 @@ fn remove_leftovers() {
 
 fn is_of_a_running_suite(namespace: &str) -> bool {
     let pid = namespace.rsplit('-').next().unwrap_or_default();
-    std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| name.starts_with("e2e"))
+    std::fs::read_to_string(format!("/proc/{pid}/comm"))
+        .is_ok_and(|name| ["e2e", "pod_start"].iter().any(|suite| name.starts_with(suite)))
 }

@@ -30,6 +30,10 @@ pub(super) fn is_id(text: &str) -> bool {
         && number.bytes().all(|b| b.is_ascii_digit())
 }
 
+fn marks_a_test(line: &str) -> bool {
+    line == "#[test]" || line.starts_with("#[tokio::test")
+}
+
 /// Every claim of one file.
 ///
 /// # Errors
@@ -47,8 +51,8 @@ pub(super) fn read(path: &str, source: &str) -> Result<Vec<Claim>, String> {
             waiting.extend(parse(claims.trim()).map_err(|problem| fault(&problem))?);
         } else if waiting.is_empty() {
             let goes_on = line.starts_with("//") || line.starts_with("#[");
-            is_test = !is_rust || (is_test && goes_on) || line == "#[test]";
-        } else if line == "#[test]" {
+            is_test = !is_rust || (is_test && goes_on) || marks_a_test(line);
+        } else if marks_a_test(line) {
             is_test = true;
         } else if let Some(test) = test_name(line, is_rust) {
             if !is_test {

@@ -8,18 +8,18 @@ use serde_json::{Value, json};
 use super::fake_api::{Call, Fault};
 use super::place::{Controller, Place};
 
-/// A job by its name, and what it asks for.
+/// Name of a job, and what it asks for.
 type Asked = (&'static str, fn() -> Value);
-/// The number of a round, and what is done then.
+/// What is done to the jobs, and in which round.
 type Act = (usize, fn(&Place));
 
 /// What a life of jobs is to come to.
 struct Life {
-    /// Jobs by name, and what they ask for.
+    /// The jobs.
     jobs: &'static [Asked],
     /// Exit code of their processes.
     exit_code: i64,
-    /// What is done to the jobs in that round.
+    /// What happens to them.
     act: Option<Act>,
     /// How it is in the end.
     check: fn(&Place) -> Result<(), String>,

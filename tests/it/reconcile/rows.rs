@@ -64,15 +64,9 @@ fn refused(call: &Call, code: u16, message: &'static str) -> Fault {
     }
 }
 
-fn rows() -> Vec<Row> {
-    let mut rows = accepted_or_not();
-    rows.extend(posted_or_not());
-    rows
-}
-
-/// What becomes of jobs before there is a Pod.
 #[rustfmt::skip]
-fn accepted_or_not() -> Vec<Row> {
+#[allow(clippy::too_many_lines, reason = "a table")]
+fn rows() -> Vec<Row> {
     vec![
         Row {
             name: "a job becomes a Pod",
@@ -126,13 +120,6 @@ fn accepted_or_not() -> Vec<Row> {
             conditions: &[("a", "Accepted", "False", "RuntimeNotFound", "registry.example.com/other:1")],
             ..Row::default()
         },
-    ]
-}
-
-/// What becomes of them when a Pod or an install job is posted.
-#[rustfmt::skip]
-fn posted_or_not() -> Vec<Row> {
-    vec![
         Row {
             name: "a quota that is used up is told, and the Pod tried again",
             fault: |call| refused(call, 403, "pods \"a\" is forbidden: exceeded quota: compute, requested: pods=1"),

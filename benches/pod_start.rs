@@ -125,7 +125,7 @@ fn pod(name: &str, mounted: bool) -> Value {
     });
     if mounted {
         let scratch = ["tmp", "var-tmp", "home", "work"];
-        let paths = ["/tmp", "/var/tmp", "/home", "/work"];
+        let paths = ["/tmp", "/var/tmp", "/home", "/mnt/work"];
         let mut volumes = vec![json!({"name": "data", "persistentVolumeClaim": {"claimName": "data"}})];
         let mut mounts = vec![json!({"name": "data", "mountPath": "/mnt", "subPath": "incoming"})];
         for (name, path) in scratch.iter().zip(paths) {

@@ -9,6 +9,7 @@
 //! Each release has a namespace of its own. What a run before this one left is removed first.
 #![allow(
     clippy::print_stderr,
+    clippy::print_stdout,
     reason = "a test tells what it measures, and the seed of what is random"
 )]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]

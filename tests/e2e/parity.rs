@@ -8,7 +8,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::job::{SOON, object};
-use crate::release::{Release, another, copy};
+use crate::release::{Release, another, copy, make_directory};
 use crate::{api, cluster, support};
 
 /// What the probe tries; a directory of the server that is covered is as good as none. `DATA` is the data directory.
@@ -32,7 +32,7 @@ const PLACES: [&str; 16] = [
 ];
 
 /// Lines that may differ: how they begin, which behaviour has it so, and why.
-const DIFFERENCES: [(&str, &str, &str); 10] = [
+const DIFFERENCES: [(&str, &str, &str); 16] = [
     (
         "variable HOSTNAME ",
         "EN3",
@@ -68,6 +68,32 @@ const DIFFERENCES: [(&str, &str, &str); 10] = [
         "mount /home",
         "FS5",
         "in a Pod a home is an empty volume, on a machine it is the account's own",
+    ),
+    (
+        "mount /var/tmp/offhost-parity-",
+        "SB2",
+        "on a machine the data directory is there, and covered",
+    ),
+    (
+        "variable HOME ",
+        "EN1",
+        "the chart's account has no home of its own, that of a machine has",
+    ),
+    ("place /home/", "FS5", "as the variable HOME"),
+    (
+        "place /opt/offhost ",
+        "SB4",
+        "it has the helper and what is mounted below besides the starters",
+    ),
+    (
+        "place /opt/offhost/runtime lists ",
+        "SB4",
+        "the image has the README of the starters besides",
+    ),
+    (
+        "place /opt/rstudio-connect/mnt/log ",
+        "SB8",
+        "in a Pod the helper keeps the output there",
     ),
     (
         "mount /tmp/connect-workspaces ",
@@ -196,7 +222,10 @@ fn in_sandbox(below: &Path, job: &Value) -> (String, i32) {
 /// Another content item's file, which only the server may see.
 fn secret_of_another(data: &Path) {
     let directory = data.join("apps/other");
-    fs::create_dir_all(&directory).unwrap();
+    // The server must be able to put other items beside it.
+    for made in [data, &data.join("apps"), &directory] {
+        make_directory(made);
+    }
     fs::write(directory.join("secret"), "secret").unwrap();
 }
 

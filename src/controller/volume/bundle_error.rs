@@ -62,6 +62,17 @@ pub enum BundleError {
         /// Its size.
         bytes: i64,
     },
+    /// There is no space to unpack the archive.
+    #[error(
+        "the archive '{}' has more in it than the {room} bytes that can be spared on the data volume; remove old results or enlarge the volume",
+        archive.display()
+    )]
+    Full {
+        /// The archive.
+        archive: PathBuf,
+        /// What it may take.
+        room: u64,
+    },
     /// The number can not be one of a bundle.
     #[error("spec.bundle.id '{given}' is not the number of a bundle; see offhost content list")]
     Number {
@@ -139,6 +150,7 @@ impl BundleError {
             | Self::Store(StoreError::NoContent { .. } | StoreError::NoBundle { .. }) => {
                 Reason::ReferenceNotFound
             }
+            Self::Full { .. } => Reason::DataUnavailable,
             Self::Archive(error) if error.is_storage() => Reason::DataUnavailable,
             Self::Store(StoreError::Copy(CopyError::Io(_) | CopyError::NotEmpty { .. }))
             | Self::Store(StoreError::Io(_) | StoreError::Record { .. } | StoreError::InUse { .. })

@@ -4,11 +4,11 @@ use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Component, Path, PathBuf};
 
-use rustix::fs::{FileType, Mode, OFlags, fstat, open};
+use rustix::fs::{FileType, Mode, OFlags, fstat, open, statvfs};
 use rustix::io::Errno;
 
 use super::BundleError;
-use crate::content::archive::{self, Limits};
+use crate::content::archive::{self, ArchiveError, Limits};
 use crate::content::beneath;
 use crate::content::dir::DirFiles;
 use crate::data::{DataDir, IoFailure, Staged, layout, new_key};
@@ -112,11 +112,24 @@ pub(super) fn open_path(data: &DataDir, path: &str) -> Result<Opened, BundleErro
     }
 }
 
-/// Unpacks an archive aside.
+/// Unpacks an archive aside. It may take most of what is free, and not all: what others write meanwhile needs some.
 pub(super) fn unpack(data: &DataDir, archive: File, shown: &Path) -> Result<Opened, BundleError> {
     let name = format!("{}{}", layout::UNPACK_PREFIX, new_key());
     let place = Staged::make(data.ensure(layout::apps())?.join(name))?;
-    archive::unpack_opened(archive, shown, place.path(), Limits::default())?;
+    let free = free_space(place.path())?;
+    let room = free.saturating_sub(free / 10);
+    let most = Limits::default();
+    let limits = Limits {
+        bytes: most.bytes.min(room),
+        ..most
+    };
+    archive::unpack_opened(archive, shown, place.path(), limits).map_err(|error| match error {
+        ArchiveError::TooLarge { .. } if room < most.bytes => BundleError::Full {
+            archive: shown.to_owned(),
+            room,
+        },
+        error => error.into(),
+    })?;
     let tree = open(place.path(), DIRECTORY | OFlags::NOFOLLOW, Mode::empty())
         .map_err(|error| IoFailure::new("open directory", place.path(), error))?;
     Ok(Opened {
@@ -124,6 +137,12 @@ pub(super) fn unpack(data: &DataDir, archive: File, shown: &Path) -> Result<Open
         tree,
         _unpacked: Some(place),
     })
+}
+
+/// Bytes that are free in the file system of a directory.
+pub(super) fn free_space(directory: &Path) -> Result<u64, IoFailure> {
+    let found = statvfs(directory).map_err(|error| IoFailure::new("read", directory, error))?;
+    Ok(found.f_bavail.saturating_mul(found.f_frsize))
 }
 
 #[cfg(test)]

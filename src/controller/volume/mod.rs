@@ -118,7 +118,8 @@ impl Volume {
         Environments::new(&self.data).is_present(Path::new(path))
     }
 
-    /// The directory with the output of an attempt's process.
+    /// The directory with the output of an attempt's process. Content can write there: what is in it must be opened
+    /// without following links.
     #[must_use]
     pub fn log_path(&self, content: &ContentId, key: &str) -> PathBuf {
         self.data.path(layout::job_log(content, key))

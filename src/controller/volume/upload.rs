@@ -5,11 +5,12 @@ use std::io::Write;
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FallocateFlags, fallocate, statvfs};
+use rustix::fs::{FallocateFlags, fallocate};
 use rustix::io::Errno;
 use sha2::{Digest, Sha256};
 
 use super::UploadError;
+use super::incoming::free_space;
 use crate::data::{FileLock, IoFailure, layout, new_key};
 
 /// What must stay free beside an archive, for the records of everything else.
@@ -35,8 +36,7 @@ impl Upload {
     /// Makes room for an archive of `bytes` that becomes `target`.
     pub(super) fn begin(target: PathBuf, digest: &str, bytes: u64) -> Result<Self, UploadError> {
         let directory = directory(&target);
-        let free = statvfs(directory).map_err(|error| IoFailure::new("read", directory, error))?;
-        let free = free.f_bavail.saturating_mul(free.f_frsize);
+        let free = free_space(directory)?;
         if free < bytes.saturating_add(RESERVE) {
             return Err(UploadError::Full { bytes, free });
         }

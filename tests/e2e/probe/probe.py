@@ -5,7 +5,7 @@ import resource
 import sys
 
 PLACES = sys.argv[2].split(":")
-MOUNTED = ("/opt/", "/tmp", "/var/tmp", "/dev/shm", "/home")
+MOUNTED = ("/opt/offhost", "/opt/rstudio-connect/", "/tmp", "/var/tmp", "/dev/shm", "/home")
 
 
 def say(kind, *facts):

@@ -30,6 +30,10 @@ pub(super) fn is_id(text: &str) -> bool {
         && number.bytes().all(|b| b.is_ascii_digit())
 }
 
+fn marks_a_test(line: &str) -> bool {
+    line == "#[test]" || line.starts_with("#[tokio::test")
+}
+
 /// Every claim of one file.
 ///
 /// # Errors
@@ -47,8 +51,8 @@ pub(super) fn read(path: &str, source: &str) -> Result<Vec<Claim>, String> {
             waiting.extend(parse(claims.trim()).map_err(|problem| fault(&problem))?);
         } else if waiting.is_empty() {
             let goes_on = line.starts_with("//") || line.starts_with("#[");
-            is_test = !is_rust || (is_test && goes_on) || is_attribute(line);
-        } else if is_attribute(line) {
+            is_test = !is_rust || (is_test && goes_on) || marks_a_test(line);
+        } else if marks_a_test(line) {
             is_test = true;
         } else if let Some(test) = test_name(line, is_rust) {
             if !is_test {
@@ -65,11 +69,6 @@ pub(super) fn read(path: &str, source: &str) -> Result<Vec<Claim>, String> {
     }
     found.extend(name_claims(&mut waiting, path, ""));
     Ok(found)
-}
-
-/// Whether this line makes a test of the function below it.
-fn is_attribute(line: &str) -> bool {
-    line == "#[test]" || line.starts_with("#[tokio::test")
 }
 
 fn name_claims(
@@ -137,7 +136,7 @@ fn rust_source(text: &str) -> String {
 #[test]
 fn claims_are_read_with_the_test_that_follows() {
     let source = rust_source(
-        "@ EX3 (L, P), EX5 (P)\n#[test]\nfn one() {}\n\n#[tokio::test(x)]\n/// More.\n@ PK1 (L)\nasync fn two() {}\n",
+        "@ EX3 (L, P), EX5 (P)\n#[test]\nfn one() {}\n\n#[test]\n/// More.\n@ PK1 (L)\nfn two() {}\n",
     );
     let claims = read("a.rs", &source).expect("the claims are right");
     let shown: Vec<String> = claims

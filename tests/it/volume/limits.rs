@@ -8,8 +8,10 @@ use offhost::controller::volume::{UploadError, Volume, VolumeError};
 use offhost::data::{DataDir, jobs};
 use offhost::names::{MOUNT_APP, MOUNT_REPORT};
 use offhost::reason::Reason;
+use offhost::status::Planned;
 use rustix::mount::{MountFlags, UnmountFlags};
 
+use super::uploads::archive;
 use super::{Job, Place, REPORT, at, content, failure, in_progress, listing, problem, result, unusable};
 use crate::support::needs;
 
@@ -286,4 +288,33 @@ fn a_full_disk_changes_nothing_that_is_served_and_heals() {
     );
     assert!(error.to_string().contains("1000000 bytes"), "{error}");
     assert_eq!(in_progress(&place), [""; 0]);
+}
+
+/// A small archive of much that is large when it is unpacked.
+///
+/// Proves: AP2 (P)
+#[test]
+fn an_archive_that_would_fill_the_volume_waits_for_space_and_leaves_some() {
+    if !needs("OFFHOST_TEST_ROOT", "it mounts a small file system") {
+        return;
+    }
+    let small = Small::mount(c"size=8m,mode=755");
+    let place = Place::with(|settings| settings.server.data_dir = small.path("data"));
+    let volume = place.open();
+    let large = "x".repeat(16 << 20);
+    let bytes = archive(&[("report.Rmd", "---\ntitle: x\n---\n"), ("large", &large)]);
+    assert!(bytes.len() < 1 << 20);
+    std::fs::write(place.data("incoming/bomb.tar.gz"), &bytes).unwrap();
+    let job = Job::of_path(1, "bomb.tar.gz");
+    let Planned::Waiting(problem) = place.bundle(&volume, &job).unwrap_err().planned() else {
+        panic!("there may be space later");
+    };
+    assert_eq!(problem.reason, Reason::DataUnavailable);
+    assert!(
+        problem.message.contains("can be spared on the data volume"),
+        "{}",
+        problem.message
+    );
+    assert_eq!(in_progress(&place), [""; 0]);
+    std::fs::write(place.data("incoming/other"), vec![1; 4 << 20]).unwrap();
 }

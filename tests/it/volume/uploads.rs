@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Job, Place, REPORT, at, listing};
 
-fn archive(content: &[(&str, &str)]) -> Vec<u8> {
+pub(super) fn archive(content: &[(&str, &str)]) -> Vec<u8> {
     let mut tar = tar::Builder::new(Vec::new());
     for (path, text) in content {
         let mut header = tar::Header::new_gnu();

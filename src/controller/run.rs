@@ -114,8 +114,8 @@ pub async fn run(options: Options) -> Result<(), RunError> {
     let metrics = Arc::new(Metrics::new());
     warn(&loaded, &metrics);
     let stop = stop_on_signals()?;
-    let admin_port = bind(listen, "--listen").await?;
-    let upload_port = bind(upload_listen, "--upload-listen").await?;
+    let (admin_port, listen) = bind(listen, "--listen").await?;
+    let (upload_port, upload_listen) = bind(upload_listen, "--upload-listen").await?;
     let connection = connection(connect, &loaded.settings, pod_namespace).await?;
     let view = Arc::new(View::new());
     let mut tasks = Tasks::new(stop.clone());
@@ -268,14 +268,16 @@ fn stop_on_signals() -> Result<CancellationToken, RunError> {
     Ok(stop)
 }
 
-async fn bind(address: SocketAddr, flag: &'static str) -> Result<TcpListener, RunError> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|source| RunError::Listen {
-            address,
-            flag,
-            source,
-        })
+/// Listens on an address; gives the one that was taken where its port is 0.
+async fn bind(address: SocketAddr, flag: &'static str) -> Result<(TcpListener, SocketAddr), RunError> {
+    let failed = |source| RunError::Listen {
+        address,
+        flag,
+        source,
+    };
+    let listener = TcpListener::bind(address).await.map_err(failed)?;
+    let taken = listener.local_addr().map_err(failed)?;
+    Ok((listener, taken))
 }
 
 /// The cluster, and the one namespace that is served: that of the settings, else the one this runs in.

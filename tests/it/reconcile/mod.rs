@@ -4,6 +4,7 @@ mod crashes;
 mod fake_api;
 mod leading;
 mod place;
+mod program;
 mod rows;
 mod stories;
 mod watching;

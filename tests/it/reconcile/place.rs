@@ -29,7 +29,7 @@ use tokio_util::sync::CancellationToken;
 use super::fake_api::{FakeApi, NAMESPACE};
 use crate::plan_fixture;
 
-const RUNTIMES: &str = "
+pub(super) const RUNTIMES: &str = "
 - name: registry.example.com/content:1
   r:
     installations: [{version: 4.2.2, path: /usr/bin/R}]
@@ -230,7 +230,7 @@ impl Place {
 }
 
 /// An account of this machine that content can run as.
-fn account() -> String {
+pub(super) fn account() -> String {
     if rustix::process::geteuid().is_root() {
         return "nobody".to_owned();
     }

@@ -312,7 +312,7 @@ async fn events_tell_what_happens() {
     tokio::time::sleep(Duration::from_secs(1)).await;
     let mut told: Vec<(String, String)> = place
         .api
-        .all("events")
+        .all("events.events.k8s.io")
         .iter()
         .map(|event| {
             (

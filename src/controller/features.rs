@@ -27,6 +27,7 @@ pub async fn delivery(calls: &Calls, settings: &Kubernetes, stop: &CancellationT
         ImageVolumes::Never => return Some(Delivery::InitContainer),
         ImageVolumes::Auto => {}
     }
+    let mut said = String::new();
     loop {
         match calls.try_pod(&probe(settings)).await {
             Ok(pod) if has_image(&pod) => {
@@ -36,7 +37,13 @@ pub async fn delivery(calls: &Calls, settings: &Kubernetes, stop: &CancellationT
             Ok(_) => return Some(without("this cluster has no image volumes")),
             Err(CallError::Refused { said, .. }) => return Some(without(&said)),
             Err(CallError::Forbidden { said, .. }) => return Some(without(&said)),
-            Err(error) => tracing::warn!("Image volumes not looked for yet, trying again: {error}"),
+            Err(error) => {
+                let error = error.to_string();
+                if said != error {
+                    tracing::warn!("Image volumes not looked for yet, trying again: {error}");
+                    said = error;
+                }
+            }
         }
         tokio::select! {
             () = stop.cancelled() => return None,

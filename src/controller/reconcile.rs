@@ -54,7 +54,9 @@ async fn reconcile(context: &Context, name: &Key) -> Result<Outcome, LookError> 
     if seen.job.metadata.deletion_timestamp.is_some() {
         return delete::delete(context, seen).await;
     }
-    context.paces.seen(uid.unwrap_or_default());
+    if !seen.job.status.as_ref().is_some_and(is_finished) {
+        context.paces.seen(uid.unwrap_or_default());
+    }
     pods::let_closed_go(context, &seen.job).await?;
     let pod = pods::look(context, &seen).await?;
     let gathered = gather::gather(context, &seen, pod).await?;

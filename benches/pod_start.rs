@@ -9,6 +9,8 @@
 
 #[path = "../tests/e2e/api.rs"]
 mod api;
+#[path = "bare/mod.rs"]
+mod bare;
 #[path = "../tests/e2e/cluster.rs"]
 mod cluster;
 #[path = "../tests/e2e/job.rs"]
@@ -19,8 +21,6 @@ mod release;
 mod support;
 
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-
-use serde_json::{Value, json};
 
 use crate::job::shell;
 use crate::release::{Release, shared};
@@ -94,7 +94,10 @@ fn content_job(release: &Release, round: usize) -> f64 {
 fn bare_pod(release: &Release, name: &str, mounted: bool) -> f64 {
     let path = format!("{}/{name}", api::core(&release.namespace, "pods"));
     let begun = now();
-    api::create(&api::core(&release.namespace, "pods"), &pod(name, mounted));
+    api::create(
+        &api::core(&release.namespace, "pods"),
+        &bare::pod(name, &["/bin/sh", "-c", CLOCK], mounted.then_some("incoming")),
+    );
     let end = Instant::now() + Duration::from_secs(60);
     while api::get(&path)["status"]["phase"] != "Succeeded" {
         assert!(
@@ -107,39 +110,4 @@ fn bare_pod(release: &Release, name: &str, mounted: bool) -> f64 {
     let said = cluster::run(release.kubectl().args(["logs", name]));
     api::delete(&path);
     since(begun, &said)
-}
-
-/// A Pod that does the same without us; `mounted` has the kinds of volumes that a job's Pod has.
-fn pod(name: &str, mounted: bool) -> Value {
-    let mut container = json!({
-        "name": "content", "image": cluster::image("offhost-content"), "imagePullPolicy": "IfNotPresent",
-        "command": ["/bin/sh", "-c", CLOCK],
-        "securityContext": {"allowPrivilegeEscalation": false, "capabilities": {"drop": ["ALL"]}},
-    });
-    let mut spec = json!({
-        "restartPolicy": "Never",
-        "securityContext": {
-            "runAsUser": 999, "runAsGroup": 999, "runAsNonRoot": true,
-            "seccompProfile": {"type": "RuntimeDefault"},
-        },
-    });
-    if mounted {
-        let scratch = ["tmp", "var-tmp", "home", "work"];
-        let paths = ["/tmp", "/var/tmp", "/home", "/mnt/work"];
-        let mut volumes = vec![json!({"name": "data", "persistentVolumeClaim": {"claimName": "data"}})];
-        let mut mounts = vec![json!({"name": "data", "mountPath": "/mnt", "subPath": "incoming"})];
-        for (name, path) in scratch.iter().zip(paths) {
-            volumes.push(json!({"name": name, "emptyDir": {"sizeLimit": "1Gi"}}));
-            mounts.push(json!({"name": name, "mountPath": path}));
-        }
-        volumes.push(json!({"name": "shm", "emptyDir": {"medium": "Memory"}}));
-        mounts.push(json!({"name": "shm", "mountPath": "/dev/shm"}));
-        volumes.push(json!({"name": "helper", "image": {"reference": cluster::image("offhost-exec")}}));
-        mounts.push(json!({"name": "helper", "mountPath": "/opt/offhost", "readOnly": true}));
-        container["volumeMounts"] = mounts.into();
-        spec["volumes"] = volumes.into();
-        spec["automountServiceAccountToken"] = false.into();
-    }
-    spec["containers"] = json!([container]);
-    json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec})
 }

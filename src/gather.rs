@@ -5,11 +5,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use crate::api::app::ContentAppSpec;
 use crate::api::job::{ContentJobSpec, TaskKind};
 use crate::content::BundleFacts;
 use crate::data::layout;
-use crate::plan::{EnvironmentKey, Mode, Task};
+use crate::identity::{self, Accounts, GatherError, Homes};
+use crate::plan::{EnvironmentKey, Mode, ServeTask, Task};
 use crate::runtimes::LanguageName;
+use crate::settings::Settings;
 
 /// What names a job's places.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +27,34 @@ pub struct Ids {
     pub rendering: String,
     /// Image that is the content item's default (EX5, third).
     pub content_image: Option<String>,
+}
+
+/// Looks up the accounts and groups that the settings name, and the accounts that a job names, as they are known where this program runs (RA5).
+///
+/// # Errors
+/// An account that exists, but whose groups can not be read.
+pub fn accounts<'a>(
+    mode: Mode,
+    settings: &'a Settings,
+    named: impl IntoIterator<Item = &'a str>,
+) -> Result<Accounts, GatherError> {
+    let applications = &settings.applications;
+    let own = [applications.run_as.as_str()];
+    let names: Vec<&str> = own.into_iter().chain(named).collect();
+    let groups: Vec<&str> = applications
+        .shared_run_as_unix_group
+        .as_deref()
+        .into_iter()
+        .collect();
+    if mode == Mode::Local {
+        return identity::gather(&names, &groups, Homes::Existing);
+    }
+    let found = identity::gather(&names, &groups, Homes::Listed)?;
+    // The account that this program itself runs as has no say in what runs in Pods.
+    Ok(Accounts {
+        ordinary_user: None,
+        ..found
+    })
 }
 
 /// The task of a job, with everything that was found for it. `data_dir` is `None` where there is none to look into.
@@ -60,6 +91,7 @@ pub fn task_of(
         mode,
         r_cache: data_dir.filter(|_| installs).map(cached).unwrap_or_default(),
         spec,
+        serve: None,
         content: ids.content,
         bundle: ids.bundle,
         job_key: ids.job_key,
@@ -74,6 +106,28 @@ pub fn task_of(
     }
 }
 
+/// The task of a process that serves an application at a path of the gateway.
+#[must_use]
+pub fn serving(
+    mode: Mode,
+    ids: Ids,
+    app: &ContentAppSpec,
+    prefix: &str,
+    facts: BundleFacts,
+    data_dir: Option<&Path>,
+    listings: &Listings,
+) -> Task {
+    let spec = app.as_job(&ids.content);
+    let serve = ServeTask {
+        current_user: app.run_as_current_user,
+        ..ServeTask::at(prefix)
+    };
+    Task {
+        serve: Some(serve),
+        ..task_of(mode, ids, spec, facts, data_dir, listings)
+    }
+}
+
 /// The environments in place below `DataDir`.
 fn installed(data_dir: &Path, listings: &Listings) -> Vec<EnvironmentKey> {
     let mut found = Vec::new();
@@ -81,6 +135,12 @@ fn installed(data_dir: &Path, listings: &Listings) -> Vec<EnvironmentKey> {
     for path in listings.below(data_dir, &python, 2) {
         found.push(EnvironmentKey {
             language: LanguageName::Python,
+            path,
+        });
+    }
+    for path in listings.below(data_dir, &layout::node_environments(), 2) {
+        found.push(EnvironmentKey {
+            language: LanguageName::Nodejs,
             path,
         });
     }
@@ -205,6 +265,8 @@ mod tests {
         for path in [
             "python-environments/pip/3.11.2/KEY",
             "python-environments/pip/3.11.2/.staging-j",
+            "node-environments/20.1.0/KEY/node_modules",
+            "node-environments/20.1.0/.staging-j",
             "packrat/4.2.2/libraries/LIB",
             "packrat/4.2.2/v2/library/glue/HASH/glue",
             "packrat/4.2.2/v2/library/glue/.staging-x",
@@ -219,6 +281,7 @@ mod tests {
             keys,
             [
                 "python-environments/pip/3.11.2/KEY",
+                "node-environments/20.1.0/KEY",
                 "packrat/4.2.2/libraries/LIB"
             ]
         );

@@ -18,6 +18,10 @@
 //! `content`) never touches the file system, the clock or the environment; `tests/it/architecture.rs` holds that.
 
 pub mod api;
+pub mod apps;
+pub mod asked;
+pub mod audit;
+pub mod builds;
 pub mod check;
 pub mod cli;
 pub mod cluster;
@@ -25,16 +29,24 @@ pub mod content;
 pub mod controller;
 pub mod data;
 pub mod exec;
+pub mod gateway;
 pub mod gather;
+pub mod hub;
 pub mod identity;
 pub mod local;
 pub mod names;
+pub mod pam;
 pub mod plan;
 pub mod pod;
 pub mod reason;
 pub mod runtimes;
 pub mod sandbox;
+pub mod schedule;
 pub mod settings;
+pub mod signals;
+pub mod state;
 pub mod status;
 pub mod telemetry;
 pub mod text;
+pub mod visitors;
+pub mod yaml;

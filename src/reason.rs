@@ -11,6 +11,8 @@ pub enum Reason {
     RuntimeNotFound,
     /// The account is missing, is root, or is outside the shared group.
     AccountRefused,
+    /// No PAM session could be opened for the account.
+    SessionRefused,
     /// The machine can not give a sandbox.
     SandboxUnavailable,
     /// The supervisor does not keep its promises.
@@ -31,6 +33,8 @@ pub enum Reason {
     Interrupted,
     /// The archive of the job has not been sent yet (Pod mode).
     AwaitingUpload,
+    /// The document has no result yet that could be served.
+    NothingToServe,
     /// Packages are missing, and a job installs them (Pod mode).
     Installing,
     /// The job is suspended (Pod mode).
@@ -61,6 +65,7 @@ impl Reason {
         Self::InvalidInput,
         Self::RuntimeNotFound,
         Self::AccountRefused,
+        Self::SessionRefused,
         Self::SandboxUnavailable,
         Self::SupervisorRefused,
         Self::InstallFailed,
@@ -71,6 +76,7 @@ impl Reason {
         Self::DataUnavailable,
         Self::Interrupted,
         Self::AwaitingUpload,
+        Self::NothingToServe,
         Self::Installing,
         Self::Suspended,
         Self::Gated,
@@ -97,6 +103,7 @@ impl Reason {
             Self::InvalidInput => "InvalidInput",
             Self::RuntimeNotFound => "RuntimeNotFound",
             Self::AccountRefused => "AccountRefused",
+            Self::SessionRefused => "SessionRefused",
             Self::SandboxUnavailable => "SandboxUnavailable",
             Self::SupervisorRefused => "SupervisorRefused",
             Self::InstallFailed => "InstallFailed",
@@ -107,6 +114,7 @@ impl Reason {
             Self::DataUnavailable => "DataUnavailable",
             Self::Interrupted => "Interrupted",
             Self::AwaitingUpload => "AwaitingUpload",
+            Self::NothingToServe => "NothingToServe",
             Self::Installing => "Installing",
             Self::Suspended => "Suspended",
             Self::Gated => "Gated",
@@ -128,6 +136,8 @@ impl Reason {
         match self {
             Self::InvalidInput | Self::RuntimeNotFound | Self::ReferenceNotFound => 65,
             Self::AccountRefused => 77,
+            // PM2 promises this number.
+            Self::SessionRefused => 70,
             Self::SandboxUnavailable => 71,
             Self::SupervisorRefused => 78,
             Self::InstallFailed | Self::ProcessFailed => 1,
@@ -136,6 +146,7 @@ impl Reason {
             Self::OutOfStorage | Self::DataUnavailable => 74,
             Self::Interrupted
             | Self::AwaitingUpload
+            | Self::NothingToServe
             | Self::Installing
             | Self::Suspended
             | Self::Gated
@@ -162,6 +173,10 @@ pub enum Progress {
     Scheduled,
     /// The Pod is made and starts.
     Starting,
+    /// No process runs, as nobody asks for one.
+    Idle,
+    /// A process is wanted, and the installation has no room for it.
+    Queued,
     /// The process runs.
     Running,
     /// The Pod is being ended.
@@ -181,6 +196,8 @@ impl Progress {
             Self::Installed => "Installed",
             Self::Scheduled => "Scheduled",
             Self::Starting => "Starting",
+            Self::Idle => "Idle",
+            Self::Queued => "Queued",
             Self::Running => "Running",
             Self::Stopping => "Stopping",
             Self::Succeeded => "Succeeded",

@@ -1,14 +1,14 @@
-//! Holds a job against the bounds that its own types declare for the custom resource: what the API server would
-//! refuse, a job file is refused for too, and the numbers are written once.
+//! Holds a job or application against the bounds that its own types declare for the custom resource: what the API server
+//! would refuse, a file is refused for too, and the numbers are written once.
 
+use schemars::JsonSchema;
+use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::job::JobFile;
-
 /// The first field out of its bounds and what is wrong with it.
-pub(super) fn first_fault(job: &JobFile) -> Option<(String, String)> {
-    let schema = schemars::schema_for!(JobFile).to_value();
-    let value = serde_json::to_value(job).ok()?;
+pub(super) fn first_fault<T: Serialize + JsonSchema>(object: &T) -> Option<(String, String)> {
+    let schema = schemars::schema_for!(T).to_value();
+    let value = serde_json::to_value(object).ok()?;
     let definitions = schema
         .get("$defs")
         .and_then(Value::as_object)

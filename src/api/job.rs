@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::quantities;
+use super::schedule::Schedule;
 
 /// A finite task on a content item: an installation, a render, a site render or a command.
 ///
@@ -44,7 +45,8 @@ pub struct Metadata {
     pub annotations: BTreeMap<String, String>,
 }
 
-/// What a `ContentJob` asks for. Only `retries`, `suspended` and `ttlSecondsAfterFinished` can be changed afterwards.
+/// What a `ContentJob` asks for. Only `retries`, `suspended`, `ttlSecondsAfterFinished` and the words of
+/// a `schedule` can be changed afterwards.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ContentJobSpec {
@@ -133,6 +135,10 @@ pub struct ContentJobSpec {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), inner(length(min = 1, max = 317)))]
     pub scheduling_gates: Vec<String>,
+    /// Makes the job a template, of which a job of its own is made at each time. Followed by `offhost serve` and on a
+    /// cluster.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<Schedule>,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for a reference")]
@@ -152,6 +158,8 @@ pub enum InstallLanguage {
     R,
     /// Python packages (PK2).
     Python,
+    /// Packages of Node.js.
+    Node,
 }
 
 /// Which deployment of the content item.
@@ -278,6 +286,10 @@ pub struct RuntimeRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 128))]
     pub quarto: Option<String>,
+    /// Node.js version, or a PEP 440 specifier.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 128))]
+    pub nodejs: Option<String>,
 }
 
 impl RuntimeRequest {

@@ -4,16 +4,17 @@ use serde::Deserialize;
 use thiserror::Error;
 
 use super::bounds;
+use super::checks::{self, Fault};
 use super::job::{JobFile, TaskKind};
 use crate::names::{API_VERSION, KIND_CONTENT_JOB};
 use crate::text::suggestion;
 
-/// Why a job file can not be used.
+/// Why the file of a job or application can not be used.
 #[derive(Debug, Error)]
 pub enum JobFileError {
-    /// Two jobs in one file.
+    /// Two objects in one file.
     #[error(
-        "{file}:{line}: a second document begins here, and a job file holds one job; put it in a file of its own"
+        "{file}:{line}: a second document begins here, and a file holds one object; put it in a file of its own"
     )]
     TwoDocuments {
         /// The file.
@@ -22,10 +23,12 @@ pub enum JobFileError {
         line: u64,
     },
     /// Nothing in it.
-    #[error("{file}: is empty; write apiVersion: {API_VERSION}, kind: {KIND_CONTENT_JOB}, metadata and spec")]
+    #[error("{file}: is empty; write apiVersion: {API_VERSION}, kind: {kind}, metadata and spec")]
     Empty {
         /// The file.
         file: String,
+        /// What it should hold.
+        kind: &'static str,
     },
     /// It is no YAML, or has an unknown key or a value of the wrong type.
     #[error("{file}: {message}")]
@@ -36,7 +39,7 @@ pub enum JobFileError {
         message: String,
     },
     /// Another kind of object.
-    #[error("{file}: {key} is '{found}', and a job file has '{expected}'; correct it")]
+    #[error("{file}: {key} is '{found}', and '{expected}' is wanted here; correct it")]
     Kind {
         /// The file.
         file: String,
@@ -84,17 +87,25 @@ struct Header {
 /// # Errors
 /// [`JobFileError`], which names the file and the line or the field.
 pub fn parse_job(text: &str, file: &str) -> Result<JobFile, JobFileError> {
+    parse(text, file, KIND_CONTENT_JOB, check)
+}
+
+/// Reads a file that holds one object of this kind, and checks it.
+pub(super) fn parse<T: for<'de> Deserialize<'de>>(
+    text: &str,
+    file: &str,
+    kind: &'static str,
+    check: impl FnOnce(&T) -> Result<(), Fault>,
+) -> Result<T, JobFileError> {
     let header: Option<Header> = read(text, file)?;
-    check_header(
-        &header.ok_or_else(|| JobFileError::Empty {
-            file: file.to_owned(),
-        })?,
-        file,
-    )?;
-    let job: JobFile = read(text, file)?;
-    let checked = check(&job);
-    match checked {
-        Ok(()) => Ok(job),
+    let header = header.ok_or_else(|| JobFileError::Empty {
+        file: file.to_owned(),
+        kind,
+    })?;
+    check_header(&header, file, kind)?;
+    let object: T = read(text, file)?;
+    match check(&object) {
+        Ok(()) => Ok(object),
         Err((field, problem)) => Err(JobFileError::Value {
             file: file.to_owned(),
             field,
@@ -137,10 +148,10 @@ fn read<T: for<'de> Deserialize<'de>>(text: &str, file: &str) -> Result<T, JobFi
     })
 }
 
-fn check_header(header: &Header, file: &str) -> Result<(), JobFileError> {
+fn check_header(header: &Header, file: &str, kind: &'static str) -> Result<(), JobFileError> {
     for (key, found, expected) in [
         ("apiVersion", &header.api_version, API_VERSION),
-        ("kind", &header.kind, KIND_CONTENT_JOB),
+        ("kind", &header.kind, kind),
     ] {
         let file = file.to_owned();
         match found {
@@ -159,9 +170,6 @@ fn check_header(header: &Header, file: &str) -> Result<(), JobFileError> {
     Ok(())
 }
 
-/// A field and what is wrong with it.
-type Fault = (String, String);
-
 fn check(job: &JobFile) -> Result<(), Fault> {
     if let Some(fault) = bounds::first_fault(job) {
         return Err(fault);
@@ -173,79 +181,30 @@ fn check(job: &JobFile) -> Result<(), Fault> {
         ("spec.variant", job.spec.variant.as_ref()),
     ] {
         if let Some(value) = value {
-            check_label(field, value)?;
+            checks::label(field, value)?;
         }
     }
-    check_exclusive(job)?;
-    check_digest(job)?;
-    check_unique(
-        "spec.env",
-        job.spec.env.iter().map(|variable| variable.name.as_str()),
-    )?;
-    check_unique(
+    checks::bundle(&job.spec.bundle)?;
+    checks::env(&job.spec.env)?;
+    check_task(job)?;
+    checks::unique(
         "spec.parameters",
         job.spec
             .parameters
             .iter()
             .map(|parameter| parameter.name.as_str()),
     )?;
-    check_unique(
+    checks::unique(
         "spec.schedulingGates",
         job.spec.scheduling_gates.iter().map(String::as_str),
     )?;
-    check_resources(job)
+    checks::resources(&job.spec.resources)?;
+    checks::schedule(job)
 }
 
-/// A DNS-1123 label: the name of an object, part of a host name, and one component of a path.
-fn check_label(field: &str, value: &str) -> Result<(), Fault> {
-    let letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    let bytes = value.as_bytes();
-    let plain = bytes.iter().all(|byte| letter(*byte) || *byte == b'-');
-    let ends = [bytes.first(), bytes.last()];
-    if plain && bytes.len() <= 63 && ends.iter().all(|end| end.is_some_and(|byte| letter(*byte))) {
-        return Ok(());
-    }
-    let problem = format!(
-        "is '{value}'; use 1 to 63 lower-case letters, digits and '-', with a letter or digit at both ends"
-    );
-    Err((field.to_owned(), problem))
-}
-
-/// The digest becomes part of an address and of a path.
-fn check_digest(job: &JobFile) -> Result<(), Fault> {
-    let Some(archive) = &job.spec.bundle.archive else {
-        return Ok(());
-    };
-    let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-    if archive.sha256.bytes().all(is_digit) {
-        return Ok(());
-    }
-    let problem = format!("is '{}'; use lower-case hexadecimal digits", archive.sha256);
-    Err(("spec.bundle.archive.sha256".to_owned(), problem))
-}
-
-fn check_exclusive(job: &JobFile) -> Result<(), Fault> {
+fn check_task(job: &JobFile) -> Result<(), Fault> {
     let fault = |field: String, problem: &str| Err((field, problem.to_owned()));
     let bundle = &job.spec.bundle;
-    let named = [
-        bundle.path.is_some(),
-        bundle.id.is_some(),
-        bundle.archive.is_some(),
-    ];
-    if named.iter().filter(|given| **given).count() > 1 {
-        return fault(
-            "spec.bundle".to_owned(),
-            "has more than one of path, id and archive; keep one of them",
-        );
-    }
-    for (index, variable) in job.spec.env.iter().enumerate() {
-        let field = format!("spec.env[{index}]");
-        match (&variable.value, &variable.value_from) {
-            (Some(_), Some(_)) => return fault(field, "has both value and valueFrom; keep one of them"),
-            (None, None) => return fault(field, "has neither value nor valueFrom; add one of them"),
-            _ => {}
-        }
-    }
     if job.spec.language.is_some() && job.spec.task != Some(TaskKind::Install) {
         return fault(
             "spec.language".to_owned(),
@@ -271,39 +230,6 @@ fn check_exclusive(job: &JobFile) -> Result<(), Fault> {
         }
         _ => Ok(()),
     }
-}
-
-fn check_unique<'a>(field: &str, names: impl Iterator<Item = &'a str>) -> Result<(), Fault> {
-    let mut seen = std::collections::BTreeSet::new();
-    for name in names {
-        if !seen.insert(name) {
-            return Err((
-                field.to_owned(),
-                format!("names '{name}' twice; remove one of the two"),
-            ));
-        }
-    }
-    Ok(())
-}
-
-fn check_resources(job: &JobFile) -> Result<(), Fault> {
-    const KNOWN: [&str; 4] = ["cpu", "memory", "pids", "ephemeral-storage"];
-    let resources = &job.spec.resources;
-    for (list, names) in [("limits", &resources.limits), ("requests", &resources.requests)] {
-        // Devices are `domain/name`; which can be had, the plan says.
-        let unknown = |name: &&String| !KNOWN.contains(&name.as_str()) && !name.contains('/');
-        if let Some(name) = names.keys().find(unknown) {
-            return Err((
-                format!("spec.resources.{list}"),
-                format!(
-                    "has '{name}'; known are {}, and devices such as nvidia.com/gpu{}",
-                    KNOWN.join(", "),
-                    suggestion(name, KNOWN)
-                ),
-            ));
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

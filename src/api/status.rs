@@ -72,6 +72,31 @@ pub struct ContentJobStatus {
     /// The result of the job.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub result: Option<ResultStatus>,
+    /// Of a job with a schedule: the times of its runs. Its only condition is `Accepted`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<ScheduleStatus>,
+}
+
+/// How many names of runs a status holds at most.
+pub const MOST_ACTIVE: usize = 64;
+
+/// The runs of a job with a schedule.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ScheduleStatus {
+    /// The latest time that a run was made for. Neither that one nor an earlier one is made again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_schedule_time: Option<Time>,
+    /// When a run has last succeeded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_successful_time: Option<Time>,
+    /// The next time; empty while the schedule is suspended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_schedule_time: Option<Time>,
+    /// The runs that are not over, by the names of their jobs; the oldest 64.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 64), inner(length(max = 63)))]
+    pub active: Vec<String>,
 }
 
 /// One attempt: one Pod.

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::args_content::ContentArgs;
+
 /// Runs published data-science content in a sandbox on this machine, or plans it as Pods.
 #[derive(Debug, Parser)]
 #[command(name = "offhost", version, about, max_term_width = 100)]
@@ -44,18 +46,40 @@ pub enum Command {
         after_help = "A job of a cluster is named as kubectl names it. A job that the data directory knows is named by \
         its key, as the end of a run and `offhost content jobs` tell it, or by CONTENT/KEY."
     )]
-    Logs(LogsArgs),
+    Logs(super::logs::LogsArgs),
+    /// Serve applications, documents and files of this machine over HTTP
+    Serve(super::serve::ServeArgs),
+    /// Build an R package from a directory or a Git repository, in a sandbox, as an account without rights
+    Build(super::build::BuildArgs),
+    /// Watch Git repositories and build the R packages in them
+    Builder(super::build::BuilderArgs),
+    /// Show what the server of this machine serves
+    Apps(super::apps::AppsArgs),
+    /// Show and move the database of the server of this machine
+    Db(super::db::DbArgs),
+    /// Show as which accounts content could run here, and why not
+    Accounts(super::accounts::AccountsArgs),
     /// Check whether this machine or a cluster is ready, and say what to do
     Doctor(DoctorArgs),
+    /// Show what a job can see, reach and write on this machine, and which promises of the sandbox are kept
+    #[command(
+        after_help = "Starts a probe as a job, as an installation and as an application. The exit code is 1 where a promise is not kept."
+    )]
+    Audit(OutputArgs),
     /// Make Pods of the jobs in a namespace of a cluster, and tell what becomes of them
     #[command(
         after_help = "Runs until it is told to end. Of several with one namespace one works; the others stand by."
     )]
     Controller(super::controller::ControllerArgs),
-    /// Print the definition of the custom resource ContentJob
+    /// Serve the applications of a namespace of a cluster to visitors
+    #[command(
+        after_help = "Runs until it is told to end. Any number run beside each other; the controller that leads tells them which process takes a visitor."
+    )]
+    Gateway(super::gateway::GatewayArgs),
+    /// Print the definitions of the custom resources ContentJob and ContentApp
     #[command(after_help = "Apply it with: offhost crd | kubectl apply --server-side -f -")]
     Crd {
-        /// Directory to write the definition to, a file of its own
+        /// Directory to write the definitions to, a file each
         #[arg(long, value_name = "DIR")]
         directory: Option<PathBuf>,
     },
@@ -151,89 +175,6 @@ pub enum PlanFormat {
     Pod,
 }
 
-/// Arguments of `content`.
-#[derive(Debug, Args)]
-pub struct ContentArgs {
-    /// What to do
-    #[command(subcommand)]
-    pub command: ContentCommand,
-}
-
-/// What to do with content.
-#[derive(Debug, Subcommand)]
-pub enum ContentCommand {
-    /// Deploy a directory or archive as a new bundle of a content item
-    Deploy {
-        /// Directory or archive
-        source: PathBuf,
-        /// Content item; the directory's name when not given
-        #[arg(long, value_name = "NAME")]
-        content: Option<String>,
-        /// Where to deploy it
-        #[command(flatten)]
-        place: ClusterArgs,
-    },
-    /// List content items
-    List(OutputArgs),
-    /// List the results of a content item
-    Results {
-        /// Content item
-        content: String,
-        /// How to print them
-        #[command(flatten)]
-        output: OutputArgs,
-    },
-    /// List the jobs of a content item and what became of them
-    Jobs {
-        /// Content item
-        content: String,
-        /// How to print them
-        #[command(flatten)]
-        output: OutputArgs,
-    },
-    /// Set what jobs of a content item take where they ask for nothing
-    Set {
-        /// Content item
-        content: String,
-        /// What to set
-        #[command(flatten)]
-        defaults: ContentDefaultsArgs,
-    },
-    /// Serve another result of a content item
-    Activate {
-        /// Content item
-        content: String,
-        /// Number of the result
-        result: String,
-        /// Variant of the report
-        #[arg(long, value_name = "NAME", default_value = "default")]
-        variant: String,
-    },
-    /// Remove a content item, or one of its results
-    Remove {
-        /// Content item
-        content: String,
-        /// Number of the result; the whole content item when not given
-        #[arg(long, value_name = "NUMBER")]
-        result: Option<String>,
-        /// Variant of the report
-        #[arg(long, value_name = "NAME", default_value = "default")]
-        variant: String,
-    },
-}
-
-/// What jobs of a content item take where they ask for nothing.
-#[derive(Debug, Args)]
-#[group(required = true, multiple = true)]
-pub struct ContentDefaultsArgs {
-    /// Account to run as, by name or number; an empty one takes it back
-    #[arg(long, value_name = "ACCOUNT")]
-    pub run_as: Option<String>,
-    /// Image to run in off-host; an empty one takes it back
-    #[arg(long, value_name = "IMAGE")]
-    pub image: Option<String>,
-}
-
 /// A cluster instead of this machine.
 #[derive(Debug, Default, Args)]
 pub struct ClusterArgs {
@@ -254,26 +195,6 @@ pub struct ClusterArgs {
     pub no_wait: bool,
 }
 
-/// Arguments of `logs`.
-#[derive(Debug, Args)]
-pub struct LogsArgs {
-    /// The job
-    #[arg(value_name = "JOB|CONTENT/KEY")]
-    pub job: String,
-    /// Go on until the job is over
-    #[arg(short, long)]
-    pub follow: bool,
-    /// Number of the attempt; the last one when not given
-    #[arg(long, value_name = "NUMBER")]
-    pub attempt: Option<i32>,
-    /// Namespace of the cluster; that of the context when not given
-    #[arg(short, long, value_name = "NAME")]
-    pub namespace: Option<String>,
-    /// Context of the kubeconfig; the current one when not given
-    #[arg(long, value_name = "NAME")]
-    pub context: Option<String>,
-}
-
 /// Arguments of `doctor`.
 #[derive(Debug, Args)]
 pub struct DoctorArgs {
@@ -289,6 +210,12 @@ pub struct DoctorArgs {
     /// Service account of the controller, whose permissions are checked instead of your own
     #[arg(long, value_name = "NAME", requires = "cluster")]
     pub service_account: Option<String>,
+    /// Check whether R packages can be built here, with the settings of `rstudio-pm.gcfg`
+    #[arg(long, conflicts_with = "cluster")]
+    pub builder: bool,
+    /// File of builders; builders.yaml beside the settings file when not given
+    #[arg(long, value_name = "FILE", requires = "builder")]
+    pub builders: Option<PathBuf>,
     /// Check what you may do as a publisher, and nothing else
     #[arg(long, requires = "cluster", conflicts_with = "service_account")]
     pub as_user: bool,
@@ -330,6 +257,21 @@ pub enum RuntimesCommand {
         /// Where the candidates come from
         #[command(flatten)]
         source: RuntimesSource,
+    },
+    /// Start an image, find its interpreters, and print its entry for runtimes.yaml
+    #[command(
+        after_help = "Runs docker, podman or nerdctl, the first that is on PATH. The image is started without network and rights, as \
+        an account that owns nothing in it, and removed again."
+    )]
+    Probe {
+        /// The image, as the entry is to name it
+        image: String,
+        /// Program that starts containers as docker does
+        #[arg(long, value_name = "PROGRAM")]
+        with: Option<PathBuf>,
+        /// How to print it
+        #[command(flatten)]
+        output: OutputArgs,
     },
 }
 

@@ -87,8 +87,8 @@ pub(super) fn deploy(source: &Path, content: Option<String>, place: &ClusterArgs
 /// Runs a job.
 pub(super) fn run(args: &RunArgs) -> Result<u8, Failure> {
     let progress = Progress::new();
-    let metadata = deploy::job_file(&args.job.target)?.map(|job| job.metadata);
-    let mut request = super::run::request(&args.job)?;
+    let metadata = deploy::metadata(&args.job.target)?;
+    let mut request = super::run::job(&args.job)?;
     if args.no_activate {
         request.spec.activation = Activation::Manual;
     }

@@ -2,14 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use super::args::{ContentCommand, Format};
+use super::args::Format;
+use super::args_content::ContentCommand;
 use super::failure::{Because, Failure};
-use super::{content_jobs, printer};
+use super::{content_index, content_jobs, printer};
 use crate::api::job::ContentJobSpec;
-use crate::data::{ContentId, DataDir, Renders, ResultState, Store, Variant, layout};
+use crate::data::{self, ContentId, DataDir, Renders, ResultState, Store, Variant, layout};
 use crate::local::deploy::{self, Request};
 use crate::local::error::LocalError;
 use crate::reason::Reason;
+use crate::settings::Settings;
 
 pub(super) fn run(config: Option<PathBuf>, command: ContentCommand) -> Result<u8, Failure> {
     if let ContentCommand::Deploy {
@@ -35,10 +37,19 @@ pub(super) fn run(config: Option<PathBuf>, command: ContentCommand) -> Result<u8
     };
     let data = data.map_err(LocalError::from)?;
     match command {
-        ContentCommand::Deploy { source, content, .. } => deploy(&data, &source, content),
-        ContentCommand::List(args) => list(&data, args.output),
+        ContentCommand::Deploy { source, content, .. } => {
+            let content = deploy(&data, &source, content)?;
+            content_index::note(&data, &loaded.settings, &content);
+            Ok(0)
+        }
+        ContentCommand::List(args) => list(&data, &loaded.settings, args.output),
+        ContentCommand::History { content, output } => {
+            content_index::history(&data, &loaded.settings, &content, output.output)
+        }
         ContentCommand::Results { content, output } => results(&data, &content, output.output),
-        ContentCommand::Jobs { content, output } => content_jobs::list(&data, &content, output.output),
+        ContentCommand::Jobs { content, output } => {
+            content_jobs::list(&data, &loaded.settings, &content, output.output)
+        }
         ContentCommand::Set { content, defaults } => {
             content_jobs::set(&data, &loaded.settings, &content, &defaults)
         }
@@ -48,10 +59,10 @@ pub(super) fn run(config: Option<PathBuf>, command: ContentCommand) -> Result<u8
             variant,
         } => {
             let number = number(&result)?;
-            renders(&data, &content, &variant)?
-                .activate(number)
-                .map_err(LocalError::from)?;
+            let (id, renders) = renders(&data, &content, &variant)?;
+            renders.activate(number).map_err(LocalError::from)?;
             printer::line(format!("result/{number} of {content} activated"));
+            content_index::note(&data, &loaded.settings, &id);
             Ok(0)
         }
         ContentCommand::Remove {
@@ -60,10 +71,10 @@ pub(super) fn run(config: Option<PathBuf>, command: ContentCommand) -> Result<u8
             variant,
         } => {
             let number = number(&result)?;
-            renders(&data, &content, &variant)?
-                .remove(number)
-                .map_err(LocalError::from)?;
+            let (id, renders) = renders(&data, &content, &variant)?;
+            renders.remove(number).map_err(LocalError::from)?;
             printer::line(format!("result/{number} of {content} removed"));
+            content_index::note(&data, &loaded.settings, &id);
             Ok(0)
         }
         ContentCommand::Remove {
@@ -74,6 +85,7 @@ pub(super) fn run(config: Option<PathBuf>, command: ContentCommand) -> Result<u8
             let id = ContentId::parse(&content).map_err(LocalError::from)?;
             Store::new(&data).remove(&id).map_err(LocalError::from)?;
             printer::line(format!("content/{content} removed"));
+            content_index::note(&data, &loaded.settings, &id);
             Ok(0)
         }
     }
@@ -88,11 +100,11 @@ fn number(text: &str) -> Result<u64, Failure> {
     })
 }
 
-fn renders<'a>(data: &'a DataDir, content: &str, variant: &str) -> Result<Renders<'a>, Failure> {
+fn renders<'a>(data: &'a DataDir, content: &str, variant: &str) -> Result<(ContentId, Renders<'a>), Failure> {
     let content = ContentId::parse(content).map_err(LocalError::from)?;
     let variant = Variant::parse(variant).map_err(LocalError::from)?;
     Store::new(data).content(&content).map_err(LocalError::from)?;
-    Ok(Renders::new(data, content, variant))
+    Ok((content.clone(), Renders::new(data, content, variant)))
 }
 
 /// The request that a directory or archive becomes, and its path.
@@ -110,13 +122,15 @@ pub(super) fn request(source: &Path, content: Option<String>) -> Result<(Request
     spec.bundle.path = Some(path.clone());
     let request = Request {
         spec,
+        serve: None,
+        manifest: None,
         base: PathBuf::new(),
         name: path.clone(),
     };
     Ok((request, path))
 }
 
-fn deploy(data: &DataDir, source: &Path, content: Option<String>) -> Result<u8, Failure> {
+fn deploy(data: &DataDir, source: &Path, content: Option<String>) -> Result<ContentId, Failure> {
     let (request, path) = request(source, content)?;
     let opened = deploy::open(&request, &path, || Ok(data.ensure("apps")?))?;
     let facts = deploy::facts(&opened.tree, &request.spec)?;
@@ -129,29 +143,33 @@ fn deploy(data: &DataDir, source: &Path, content: Option<String>) -> Result<u8, 
         "content/{content} deployed as bundle {bundle} ({})",
         facts.app_mode.kind().title
     ));
-    Ok(0)
+    Ok(content)
 }
 
-fn list(data: &DataDir, format: Format) -> Result<u8, Failure> {
+fn list(data: &DataDir, settings: &Settings, format: Format) -> Result<u8, Failure> {
     let entries = Store::new(data).list().map_err(LocalError::from)?;
+    let known = content_index::Known::of(data, settings);
+    let entries: Vec<_> = entries.into_iter().map(|entry| known.line(entry)).collect();
     if format == Format::Json {
         printer::json(&entries);
         return Ok(0);
     }
-    let mut rows = vec![
-        ["CONTENT", "BUNDLE", "BUNDLES", "SOURCE", "CREATED"]
-            .map(str::to_owned)
-            .to_vec(),
+    let head = [
+        "CONTENT", "BUNDLE", "BUNDLES", "SOURCE", "CREATED", "KIND", "ACCESS", "ACCOUNT",
     ];
-    for entry in entries {
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+    for line in entries {
+        let entry = line.entry;
         rows.push(vec![
             entry.content.to_string(),
-            entry
-                .active
-                .map_or_else(|| "-".to_owned(), |bundle| bundle.to_string()),
+            or_dash(entry.active.map(|bundle| bundle.to_string())),
             entry.bundles.len().to_string(),
             entry.record.source.display().to_string(),
             entry.record.created.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
+            or_dash(line.kind),
+            or_dash(line.access),
+            or_dash(line.run_as),
         ]);
     }
     printer::table(&rows);
@@ -163,7 +181,7 @@ fn results(data: &DataDir, content: &str, format: Format) -> Result<u8, Failure>
     let store = Store::new(data);
     store.content(&id).map_err(LocalError::from)?;
     let mut all = Vec::new();
-    for variant in variants(data, &id)? {
+    for variant in data::variants(data, &id).map_err(LocalError::from)? {
         let renders = Renders::new(data, id.clone(), variant.clone());
         for entry in renders.list().map_err(LocalError::from)? {
             all.push((variant.clone(), renders.path(entry.number), entry));
@@ -202,22 +220,4 @@ fn results(data: &DataDir, content: &str, format: Format) -> Result<u8, Failure>
     }
     printer::table(&rows);
     Ok(0)
-}
-
-/// The possible variants of a content item: the directories of bundles, which lie beside them, hold no results.
-fn variants(data: &DataDir, content: &ContentId) -> Result<Vec<Variant>, Failure> {
-    let directory = data.path(layout::content_reports(content));
-    let entries = match std::fs::read_dir(&directory) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        answer => answer.because(Reason::DataUnavailable)?,
-    };
-    let mut names: Vec<String> = entries
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .filter(|name| !name.starts_with('.'))
-        .collect();
-    names.sort();
-    Ok(names
-        .iter()
-        .filter_map(|name| Variant::parse(name).ok())
-        .collect())
 }

@@ -1,17 +1,28 @@
 //! `offhost content jobs` and `offhost content set`: what became of each job, and what jobs take unasked.
 
-use super::args::{ContentDefaultsArgs, Format};
+use std::collections::BTreeMap;
+
+use super::args::Format;
+use super::args_content::ContentDefaultsArgs;
+use super::content_index::{self, existing};
 use super::failure::Failure;
 use super::printer;
-use crate::data::{self, ContentId, DataDir, JobEntry, JobState, Store};
+use crate::data::{self, ContentId, DataDir, JobEntry, JobState, Store, layout};
+use crate::gather;
 use crate::local::error::LocalError;
+use crate::plan::Mode;
 use crate::settings::Settings;
 
 /// Lists the jobs of a content item, newest last (PK10).
-pub(super) fn list(data: &DataDir, content: &str, format: Format) -> Result<u8, Failure> {
+pub(super) fn list(
+    data: &DataDir,
+    settings: &Settings,
+    content: &str,
+    format: Format,
+) -> Result<u8, Failure> {
     let id = ContentId::parse(content).map_err(LocalError::from)?;
     Store::new(data).content(&id).map_err(LocalError::from)?;
-    let jobs = data::jobs(data, &id).map_err(LocalError::from)?;
+    let jobs = history(data, settings, &id)?;
     if format == Format::Json {
         printer::json(&jobs);
         return Ok(0);
@@ -25,19 +36,50 @@ pub(super) fn list(data: &DataDir, content: &str, format: Format) -> Result<u8, 
     Ok(0)
 }
 
-fn row(job: &JobEntry) -> Vec<String> {
-    let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
-    let record = &job.record;
-    let state = match record.state {
+/// What the state remembers. Of a job that is not over there, and of one that is not there, the data directory knows more.
+pub(super) fn history(
+    data: &DataDir,
+    settings: &Settings,
+    content: &ContentId,
+) -> Result<Vec<JobEntry>, Failure> {
+    let there = data::jobs(data, content).map_err(LocalError::from)?;
+    let Some(state) = existing(data, settings)? else {
+        return Ok(there);
+    };
+    let mut jobs: BTreeMap<String, JobEntry> = there.into_iter().map(|job| (job.key.clone(), job)).collect();
+    for job in state.jobs(content.as_str()).map_err(LocalError::from)? {
+        if job.record.state != JobState::Running || !jobs.contains_key(&job.key) {
+            let path = data.path(layout::job(content, &job.key));
+            let entry = JobEntry {
+                key: job.key.clone(),
+                path,
+                record: job.record,
+            };
+            jobs.insert(job.key, entry);
+        }
+    }
+    let mut jobs: Vec<JobEntry> = jobs.into_values().collect();
+    jobs.sort_by(|a, b| (a.record.started, &a.key).cmp(&(b.record.started, &b.key)));
+    Ok(jobs)
+}
+
+/// What became of a job, for people.
+pub(super) fn word(state: JobState) -> &'static str {
+    match state {
         JobState::Running => "running",
         JobState::Succeeded => "succeeded",
         JobState::Failed => "failed",
         JobState::CutOff => "cut off",
-    };
+    }
+}
+
+fn row(job: &JobEntry) -> Vec<String> {
+    let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+    let record = &job.record;
     vec![
         job.key.clone(),
         record.tag.clone(),
-        state.to_owned(),
+        word(record.state).to_owned(),
         or_dash(record.exit_code.map(|code| code.to_string())),
         or_dash(record.reason.clone()),
         or_dash(record.rendering.clone()),
@@ -68,10 +110,12 @@ pub(super) fn set(
         }
     }
     if let Some(account) = &defaults.run_as {
-        let accounts = crate::local::server::gather_accounts(settings, Some(account))?;
+        let accounts =
+            gather::accounts(Mode::Local, settings, [account.as_str()]).map_err(LocalError::from)?;
         crate::plan::content_identity(account, settings, &accounts).map_err(LocalError::from)?;
     }
     store.set_defaults(&id, defaults).map_err(LocalError::from)?;
     printer::line(format!("content/{content} set"));
+    content_index::note(data, settings, &id);
     Ok(0)
 }

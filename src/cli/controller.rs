@@ -1,6 +1,6 @@
 //! `offhost controller`: jobs of a cluster become Pods.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -22,6 +22,9 @@ pub struct ControllerArgs {
     /// Address that takes uploads of bundles
     #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:8081")]
     pub upload_listen: SocketAddr,
+    /// Address that takes the links of gateways
+    #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:8082")]
+    pub hub_listen: SocketAddr,
     /// Form of log lines; text on a terminal and JSON elsewhere when not given
     #[arg(long, value_enum, value_name = "FORM")]
     pub log_format: Option<LogFormat>,
@@ -37,6 +40,9 @@ pub struct ControllerArgs {
     /// Namespace of its Pod
     #[arg(long, value_name = "NAME", env = "POD_NAMESPACE")]
     pub pod_namespace: Option<String>,
+    /// Address of its Pod, at which gateways find it
+    #[arg(long, value_name = "IP", env = "POD_IP")]
+    pub pod_ip: Option<IpAddr>,
 }
 
 /// How long what blocks may go on after the end: storage that does not answer must not hold up the process.
@@ -54,6 +60,8 @@ pub(super) fn run(config: Option<PathBuf>, args: ControllerArgs) -> Result<u8, F
         loaded: load(options).because(Reason::InvalidInput)?,
         listen: args.listen,
         upload_listen: args.upload_listen,
+        hub_listen: args.hub_listen,
+        pod_ip: args.pod_ip,
         pod_name: args.pod_name.unwrap_or_else(this_process),
         pod_namespace: args.pod_namespace,
         connect: Connect {
@@ -81,7 +89,7 @@ pub(super) fn run(config: Option<PathBuf>, args: ControllerArgs) -> Result<u8, F
 }
 
 /// Tells this process from every other where it runs in no Pod.
-fn this_process() -> String {
+pub(super) fn this_process() -> String {
     let host = rustix::system::uname();
     format!("{}-{}", host.nodename().to_string_lossy(), std::process::id())
 }

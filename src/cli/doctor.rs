@@ -24,6 +24,9 @@ const NO_RUNTIMES: &str = "ExecutionEnvironments.ConfigFilePath is not set, so t
 pub(super) fn run(config: Option<PathBuf>, args: &DoctorArgs) -> Result<u8, Failure> {
     let (what, checks) = if args.cluster {
         ("This cluster", of_cluster(config, args)?)
+    } else if args.builder {
+        let checks = super::build::checks(config, args.builders.as_deref())?;
+        ("This builder", checks)
     } else {
         let loaded = super::settings::loaded(config)?;
         ("This machine", doctor::examine(&loaded))

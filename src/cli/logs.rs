@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::args::LogsArgs;
+use clap::Args;
+
 use super::cluster;
 use super::failure::Failure;
 use super::printer::Progress;
@@ -13,6 +14,26 @@ use crate::data::DataDir;
 use crate::local;
 use crate::local::error::LocalError;
 use crate::reason::Reason;
+
+/// Arguments of `logs`.
+#[derive(Debug, Args)]
+pub struct LogsArgs {
+    /// The job
+    #[arg(value_name = "JOB|CONTENT/KEY")]
+    pub job: String,
+    /// Go on until the job is over
+    #[arg(short, long)]
+    pub follow: bool,
+    /// Number of the attempt; the last one when not given
+    #[arg(long, value_name = "NUMBER")]
+    pub attempt: Option<i32>,
+    /// Namespace of the cluster; that of the context when not given
+    #[arg(short, long, value_name = "NAME")]
+    pub namespace: Option<String>,
+    /// Context of the kubeconfig; the current one when not given
+    #[arg(long, value_name = "NAME")]
+    pub context: Option<String>,
+}
 
 pub(super) fn run(config: Option<PathBuf>, args: &LogsArgs) -> Result<u8, Failure> {
     // Names of Kubernetes have no slash.

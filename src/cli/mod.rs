@@ -1,13 +1,21 @@
 //! The command line.
 
+mod accounts;
+mod apps;
 mod args;
+mod args_content;
+mod audit;
+mod build;
 mod cluster;
 mod content;
+mod content_index;
 mod content_jobs;
 mod controller;
 mod crd;
+mod db;
 mod doctor;
 mod failure;
+mod gateway;
 mod logs;
 mod path;
 mod plan;
@@ -15,6 +23,7 @@ mod plan_pods;
 mod printer;
 mod run;
 mod runtimes;
+mod serve;
 mod settings;
 
 use clap::CommandFactory;
@@ -54,7 +63,15 @@ fn dispatch(cli: Cli) -> Result<u8, Failure> {
         Command::Settings(args) => settings::run(config, args.output),
         Command::Logs(args) => logs::run(config, &args),
         Command::Doctor(args) => doctor::run(config, &args),
+        Command::Audit(args) => audit::run(config, args.output),
+        Command::Serve(args) => serve::run(config, args),
+        Command::Build(args) => build::build(config, args),
+        Command::Builder(args) => build::builder(config, args),
+        Command::Accounts(args) => accounts::run(config, args),
+        Command::Apps(args) => apps::run(config, args),
+        Command::Db(args) => db::run(config, args),
         Command::Controller(args) => controller::run(config, args),
+        Command::Gateway(args) => gateway::run(config, args),
         Command::Crd { directory } => crd::run(directory.as_deref()),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "offhost", &mut std::io::stdout());

@@ -7,12 +7,15 @@ use super::args::{JobArgs, PlanArgs, PlanFormat, PlanMode};
 use super::failure::{Because, Failure};
 use super::plan_pods::{self, PodJob};
 use super::printer;
+use crate::api::job::ContentJobSpec;
+use crate::content::BundleFacts;
+use crate::content::kinds::Served;
 use crate::data::{ContentId, DataDir, Store};
 use crate::gather::{self, Ids};
 use crate::local::deploy;
 use crate::local::error::LocalError;
-use crate::local::server::gather_accounts;
-use crate::plan::{self, EnvValue, Mode, Plan, Task};
+use crate::names::CONTENT_PREFIX;
+use crate::plan::{self, EnvValue, Mode, Plan, ServeTask, Task};
 use crate::reason::Reason;
 use crate::runtimes::{self, Runtimes};
 use crate::settings::{Loaded, Settings, without_password};
@@ -36,14 +39,15 @@ pub(super) fn run(config: Option<PathBuf>, args: &PlanArgs) -> Result<u8, Failur
     if args.output == PlanFormat::Pod {
         task.job_key = plan_pods::key();
     }
-    let accounts = gather_accounts(settings, task.spec.run_as.as_deref())?;
+    let accounts =
+        gather::accounts(Mode::Local, settings, task.spec.run_as.as_deref()).map_err(LocalError::from)?;
     let plan = plan::plan(&task, settings, &runtimes, &accounts).map_err(LocalError::from)?;
     let plan = without_passwords(plan, settings);
     match args.output {
         PlanFormat::Json => printer::json(&plan),
         PlanFormat::Yaml => printer::line(yaml(&plan)?),
         PlanFormat::Pod => {
-            let metadata = deploy::job_file(&args.job.target)?.map(|job| job.metadata);
+            let metadata = deploy::metadata(&args.job.target)?;
             let (name, labels) = metadata.map_or_else(
                 || (task.content.clone(), BTreeMap::new()),
                 |metadata| (metadata.name, metadata.labels),
@@ -153,13 +157,22 @@ pub(super) fn task(mode: Mode, loaded: &Loaded, args: &JobArgs) -> Result<Task, 
         rendering: "1".to_owned(),
         content_image,
     };
-    Ok(gather::task(
-        mode,
-        ids,
-        request.spec,
-        facts,
-        data.as_ref().map(DataDir::root),
-    ))
+    let serve = request
+        .serve
+        .or_else(|| served(&request.spec, &facts, &ids.content));
+    let root = data.as_ref().map(DataDir::root);
+    Ok(Task {
+        serve,
+        ..gather::task(mode, ids, request.spec, facts, root)
+    })
+}
+
+/// Where an application is served that only its bundle speaks of: a job can do other things with it, but has to say so.
+fn served(spec: &ContentJobSpec, facts: &BundleFacts, content: &str) -> Option<ServeTask> {
+    let only_bundle = spec.task.is_none() && spec.command.is_empty();
+    let serves = facts.app_mode.served() == Some(Served::Process);
+    let prefix = format!("{CONTENT_PREFIX}/{content}");
+    (only_bundle && serves).then(|| ServeTask::at(prefix))
 }
 
 /// A bundle that is deployed already.

@@ -79,7 +79,7 @@ fn place(process: &ProcessPlan, job: &PodJob<'_>) -> PodPlace {
     // Packages are installed by jobs of their own.
     let name = match &process.purpose {
         Purpose::Install(key) => install::name(&key.path),
-        Purpose::Task(_) => job.name.clone(),
+        Purpose::Task(_) | Purpose::Serve | Purpose::Build => job.name.clone(),
     };
     let ids = attempt_ids(&name, UID, 1);
     let or = |given: &Option<String>, stands: &str| given.clone().unwrap_or_else(|| stands.to_owned());

@@ -8,9 +8,10 @@ use super::printer::{self, Progress};
 use crate::api::job::{Activation, Parameter};
 use crate::local::deploy::{self, Request};
 use crate::local::error::LocalError;
-use crate::local::job::{self, Watcher};
+use crate::local::job;
 use crate::local::server::Server;
 use crate::local::signals;
+use crate::local::watcher::Watcher;
 use crate::reason::Reason;
 
 impl From<LocalError> for Failure {
@@ -40,7 +41,7 @@ impl Watcher for Progress {
 pub(super) fn run(config: Option<PathBuf>, args: &RunArgs) -> Result<u8, Failure> {
     // Before anything starts a thread.
     signals::take().because(Reason::SandboxUnavailable)?;
-    let mut request = request(&args.job)?;
+    let mut request = job(&args.job)?;
     if args.no_activate {
         request.spec.activation = Activation::Manual;
     }
@@ -54,10 +55,25 @@ pub(super) fn run(config: Option<PathBuf>, args: &RunArgs) -> Result<u8, Failure
     Ok(0)
 }
 
+/// The same for something that is run once.
+pub(super) fn job(args: &JobArgs) -> Result<Request, Failure> {
+    let request = request(args)?;
+    if request.serve.is_none() {
+        return Ok(request);
+    }
+    let message = format!(
+        "'{}' is a ContentApp, and 'offhost run' runs jobs; start 'offhost serve', or create it on a cluster with kubectl",
+        request.name
+    );
+    Err(Failure::new(Reason::InvalidInput, message))
+}
+
 /// The request of the command line: what a job file says, and the flags over it.
 pub(super) fn request(args: &JobArgs) -> Result<Request, Failure> {
     let mut request = deploy::request(&args.target)?;
     let spec = &mut request.spec;
+    // It is run once, now.
+    spec.schedule = None;
     for given in &args.parameters {
         let pair = given.split_once('=').filter(|(name, _)| !name.is_empty());
         let (name, value) = pair.ok_or_else(|| {

@@ -1,6 +1,6 @@
 //! `offhost runtimes`: what there is to run content with, and why a candidate fits or not (EX3, EX5).
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::args::{Format, JobArgs, RuntimesCommand, RuntimesSource};
 use super::failure::Failure;
@@ -9,13 +9,35 @@ use crate::api::job::TaskKind;
 use crate::local::error::LocalError;
 use crate::plan::{self, Mode};
 use crate::reason::Reason;
-use crate::runtimes::{self, Runtimes};
+use crate::runtimes::{self, ContainerError, Containers, Runtimes};
 
 pub(super) fn run(config: Option<PathBuf>, command: RuntimesCommand) -> Result<u8, Failure> {
     match command {
         RuntimesCommand::List(source) => list(config, &source),
         RuntimesCommand::Match { target, source } => explain(config, target, &source),
+        RuntimesCommand::Probe { image, with, output } => probe(&image, with.as_deref(), output.output),
     }
+}
+
+fn probe(image: &str, with: Option<&Path>, format: Format) -> Result<u8, Failure> {
+    let failed = |error: ContainerError| {
+        let reason = match error {
+            ContainerError::Failed { .. } | ContainerError::Image(_) => Reason::ImageUnavailable,
+            _ => Reason::InvalidInput,
+        };
+        Failure::new(reason, error)
+    };
+    let containers = Containers::find(with).map_err(failed)?;
+    let probed = containers.probe(image).map_err(failed)?;
+    for left_out in &probed.left_out {
+        printer::note(format!("note: {left_out}"));
+    }
+    if format == Format::Json {
+        printer::json(&probed.runtime);
+    } else {
+        printer::line(runtimes::entry(&probed.runtime).trim_end());
+    }
+    Ok(0)
 }
 
 fn list(config: Option<PathBuf>, source: &RuntimesSource) -> Result<u8, Failure> {
@@ -78,6 +100,7 @@ fn explain(config: Option<PathBuf>, target: PathBuf, source: &RuntimesSource) ->
     let mut task = plan_command::task(mode, &loaded, &job)?;
     // Whatever is to be done with it: what it needs is asked, and that is the same for an application.
     task.spec.task = Some(TaskKind::Install);
+    task.serve = None;
     task.spec.command.clear();
     task.spec.parameters.clear();
     let needs = plan::needs(&task, &loaded.settings).map_err(LocalError::from)?;

@@ -10,24 +10,22 @@ use crate::settings::{LoadOptions, Loaded, OrdinaryUser, load};
 
 /// Loads the settings as this process sees them.
 pub(super) fn loaded(config: Option<PathBuf>) -> Result<Loaded, Failure> {
-    let ordinary_user = if rustix::process::geteuid().is_root() {
-        None
-    } else {
-        Some(ordinary_user())
-    };
     // The flag has a variable of its own, which is no setting.
     let env = std::env::vars().collect();
     load(LoadOptions {
         config,
         env,
-        ordinary_user,
+        ordinary_user: person(),
     })
     .because(Reason::InvalidInput)
 }
 
 /// The person who runs this program without being root (SB9).
-fn ordinary_user() -> OrdinaryUser {
+pub(super) fn person() -> Option<OrdinaryUser> {
     use uzers::os::unix::UserExt;
+    if rustix::process::geteuid().is_root() {
+        return None;
+    }
     let uid = uzers::get_effective_uid();
     let user = uzers::get_user_by_uid(uid);
     let name = user.as_ref().map_or_else(
@@ -40,7 +38,7 @@ fn ordinary_user() -> OrdinaryUser {
     let home = home
         .or_else(|| user.map(|user| user.home_dir().to_owned()))
         .unwrap_or_else(|| PathBuf::from("/"));
-    OrdinaryUser { name, home }
+    Some(OrdinaryUser { name, home })
 }
 
 pub(super) fn run(config: Option<PathBuf>, format: Format) -> Result<u8, Failure> {

@@ -3,34 +3,27 @@
 
 use serde_json::{Value, json};
 
-/// Defaults, so that what is in force can be read from the object.
-const DEFAULTS: [(&str, Default); 4] = [
-    ("spec.activation", Default::Word("OnSuccess")),
-    ("spec.retries", Default::Number(0)),
-    ("spec.startDeadlineSeconds", Default::Number(3600)),
-    ("spec.suspended", Default::No),
-];
+/// What is held of one kind.
+#[derive(Debug)]
+pub(super) struct Rules {
+    /// Defaults, so that what is in force can be read from the object.
+    pub(super) defaults: &'static [(&'static str, Default)],
+    /// Lists whose entries are told apart by a field: two managers can own an entry each, and no name comes twice.
+    pub(super) maps: &'static [(&'static str, &'static str)],
+    /// Lists in which nothing comes twice. Every other list is written as a whole.
+    pub(super) sets: &'static [&'static str],
+    /// Fields of `spec` that can be changed afterwards; `None` where all can.
+    pub(super) mutable: Option<&'static [&'static str]>,
+    /// Rules of its own, beside those of every kind.
+    pub(super) own: &'static [Rule],
+}
 
-#[derive(Clone, Copy)]
-enum Default {
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Default {
     Word(&'static str),
     Number(i32),
     No,
 }
-
-/// Lists whose entries are told apart by a field: two managers can own an entry each, and no name comes twice.
-const MAPS: [(&str, &str); 4] = [
-    ("spec.env", "name"),
-    ("spec.parameters", "name"),
-    ("status.attempts", "number"),
-    ("status.conditions", "type"),
-];
-/// Lists in which nothing comes twice. Every other list is written as a whole.
-const SETS: [&str; 1] = ["spec.schedulingGates"];
-
-/// Fields of `spec` that can be changed afterwards: all the others say what is done, and that is not changed while it
-/// is done.
-const MUTABLE: [&str; 3] = ["retries", "suspended", "ttlSecondsAfterFinished"];
 
 /// A DNS-1123 label: what becomes part of a path, an object's name and a host name.
 const IS_LABEL: &str = "self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')";
@@ -45,50 +38,15 @@ const IS_QUANTITY: &str = "type(self) == int ? self > 0 : self.matches('^[+]?([0
 const QUANTITY: &str = "must be a quantity above zero such as 2, 500m or 1Gi";
 
 /// A rule: where it holds, what must be true, the sentence when it is not, and the field that is at fault.
-type Rule = (&'static str, &'static str, &'static str, Option<&'static str>);
+pub(super) type Rule = (&'static str, &'static str, &'static str, Option<&'static str>);
 
-const RULES: &[Rule] = &[
+/// Rules of the fields that every kind has.
+const SHARED: &[Rule] = &[
     (
         "",
         "size(self.metadata.name) <= 63 && !self.metadata.name.contains('.')",
         "`metadata.name` must be at most 63 characters and must not contain '.'",
         None,
-    ),
-    (
-        "spec",
-        "has(self.content) || (has(self.bundle) && has(self.bundle.path))",
-        "`content` must be specified unless `bundle.path` is",
-        None,
-    ),
-    (
-        "spec",
-        "!has(self.task) || self.task != 'Deploy' || (has(self.bundle) && (has(self.bundle.path) || has(self.bundle.archive)))",
-        "must specify `path` or `archive` when `task` is 'Deploy'",
-        Some(".bundle"),
-    ),
-    (
-        "spec",
-        "!has(self.task) || self.task != 'Run' || (has(self.command) && size(self.command) > 0)",
-        "must name the program and its arguments when `task` is 'Run'",
-        Some(".command"),
-    ),
-    (
-        "spec",
-        "!has(self.command) || size(self.command) == 0 || !has(self.task) || self.task == 'Run'",
-        "may not be specified when `task` is not 'Run'",
-        Some(".command"),
-    ),
-    (
-        "spec",
-        "!has(self.parameters) || size(self.parameters) == 0 || !has(self.task) || self.task in ['Render', 'RenderSite']",
-        "may not be specified when `task` is not 'Render' or 'RenderSite'",
-        Some(".parameters"),
-    ),
-    (
-        "spec",
-        "!has(self.language) || (has(self.task) && self.task == 'Install')",
-        "may not be specified when `task` is not 'Install'",
-        Some(".language"),
     ),
     ("spec.content", IS_LABEL, LABEL, None),
     ("spec.variant", IS_LABEL, LABEL, None),
@@ -149,20 +107,22 @@ const CONDITION: [(&str, &str, i32); 4] = [
 ];
 
 /// Adds all of it to the schema of the whole object.
-pub(super) fn add(schema: &mut Value) {
-    for (path, default) in DEFAULTS {
+pub(super) fn add(schema: &mut Value, rules: &Rules) {
+    for (path, default) in rules.defaults {
         field(schema, path)["default"] = match default {
-            Default::Word(word) => word.into(),
-            Default::Number(number) => number.into(),
+            Default::Word(word) => (*word).into(),
+            Default::Number(number) => (*number).into(),
             Default::No => false.into(),
         };
     }
     conditions(field(schema, "status.conditions[]"));
-    list_types(schema, "");
-    for (path, rule, message, at) in RULES {
+    list_types(schema, "", rules);
+    for (path, rule, message, at) in SHARED.iter().chain(rules.own) {
         validate(field(schema, path), rule, message, *at);
     }
-    immutable(field(schema, "spec"));
+    if let Some(mutable) = rules.mutable {
+        immutable(field(schema, "spec"), mutable);
+    }
 }
 
 /// The schema of a field.
@@ -192,14 +152,14 @@ fn validate(schema: &mut Value, rule: &str, message: &str, at: Option<&str>) {
 }
 
 /// Holds for a field that is added or taken away as well, which a rule of the field itself would not see.
-fn immutable(spec: &mut Value) {
+fn immutable(spec: &mut Value, mutable: &[&str]) {
     let names: Vec<String> = spec["properties"]
         .as_object()
         .into_iter()
         .flatten()
         .map(|(name, _)| name.clone())
         .collect();
-    for name in names.iter().filter(|name| !MUTABLE.contains(&name.as_str())) {
+    for name in names.iter().filter(|name| !mutable.contains(&name.as_str())) {
         let rule = format!(
             "has(self.{name}) == has(oldSelf.{name}) && (!has(self.{name}) || self.{name} == oldSelf.{name})"
         );
@@ -221,24 +181,28 @@ fn conditions(item: &mut Value) {
 }
 
 /// Says of every list how it is merged.
-fn list_types(schema: &mut Value, path: &str) {
+fn list_types(schema: &mut Value, path: &str, rules: &Rules) {
     if schema["type"] == "array" {
-        let key = MAPS.iter().find(|(list, _)| *list == path).map(|(_, key)| key);
+        let key = rules
+            .maps
+            .iter()
+            .find(|(list, _)| *list == path)
+            .map(|(_, key)| key);
         let kind = match key {
             Some(_) => "map",
-            None if SETS.contains(&path) => "set",
+            None if rules.sets.contains(&path) => "set",
             None => "atomic",
         };
         schema["x-kubernetes-list-type"] = kind.into();
         if let Some(key) = key {
             schema["x-kubernetes-list-map-keys"] = json!([key]);
         }
-        list_types(&mut schema["items"], &format!("{path}[]"));
+        list_types(&mut schema["items"], &format!("{path}[]"), rules);
     }
     if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
         for (name, property) in properties {
             let dot = if path.is_empty() { "" } else { "." };
-            list_types(property, &format!("{path}{dot}{name}"));
+            list_types(property, &format!("{path}{dot}{name}"), rules);
         }
     }
 }

@@ -6,13 +6,14 @@ use serde::de::DeserializeOwned;
 use super::client::Connection;
 use super::error::ClusterError;
 use super::{
-    doctor_access as access, doctor_definition as definition, doctor_pods as pods, doctor_site as site,
+    doctor_access as access, doctor_definition as definition, doctor_gateway as gateway, doctor_pods as pods,
+    doctor_site as site,
 };
 use crate::check::{Check, Status};
 use crate::runtimes::Runtimes;
 use crate::settings::Settings;
 
-pub use super::doctor_access::{CONTROLLER, PUBLISHER, Permission};
+pub use super::doctor_access::{CONTROLLER, GATEWAY, PUBLISHER, Permission};
 
 /// What the cluster is held against.
 #[derive(Debug)]
@@ -39,7 +40,20 @@ pub async fn examine(connection: &Connection, subject: &Subject<'_>) -> Vec<Chec
     checks.extend(site::check(connection, subject).await);
     checks.extend(pods::check(connection, subject).await);
     checks.push(access::admission(connection).await);
+    checks.extend(gateway::check(connection).await);
+    checks.extend(current_user(subject.settings));
     checks
+}
+
+/// CU4.
+fn current_user(settings: &Settings) -> Option<Check> {
+    settings.applications.run_as_current_user.then(|| {
+        Check::warn(
+            "current user",
+            "Applications.RunAsCurrentUser has no effect: nothing runs as the visitor's account in Pods",
+            "remove it, and name an account with spec.runAs; or serve such content with 'offhost serve'",
+        )
+    })
 }
 
 /// What a publisher needs.

@@ -13,7 +13,7 @@ use super::upload;
 use crate::api::job::{BundleRef, ContentJobSpec};
 use crate::api::resource::ContentJob;
 use crate::check::Check;
-use crate::names::{API_VERSION, GROUP, KIND_CONTENT_JOB, PLURAL_CONTENT_JOB};
+use crate::names::{API_VERSION, GROUP, KIND_CONTENT_JOB, LEASE, PLURAL_CONTENT_JOB};
 
 const NAME: &str = "permissions";
 /// Reviews at a time.
@@ -25,7 +25,7 @@ const SOME_ACCOUNT: &str = "offhost-doctor";
 pub type Permission = (&'static str, &'static str, &'static [&'static str]);
 
 /// What the controller does, as docs/rbac.md gives the reasons.
-pub const CONTROLLER: [Permission; 9] = [
+pub const CONTROLLER: [Permission; 12] = [
     (
         GROUP,
         "contentjobs",
@@ -33,6 +33,9 @@ pub const CONTROLLER: [Permission; 9] = [
     ),
     (GROUP, "contentjobs/status", &["get", "patch", "update"]),
     (GROUP, "contentjobs/finalizers", &["update"]),
+    (GROUP, "contentapps", &["get", "list", "watch"]),
+    (GROUP, "contentapps/status", &["get", "patch", "update"]),
+    (GROUP, "contentapps/finalizers", &["update"]),
     ("", "pods", &["get", "list", "watch", "create", "patch", "delete"]),
     ("", "events", &["list", "watch"]),
     ("events.k8s.io", "events", &["create", "patch"]),
@@ -46,17 +49,29 @@ pub const CONTROLLER: [Permission; 9] = [
 ];
 
 /// What a publisher does.
-pub const PUBLISHER: [Permission; 6] = [
+pub const PUBLISHER: [Permission; 8] = [
     (
         GROUP,
         "contentjobs",
         &["get", "list", "watch", "create", "patch", "update", "delete"],
     ),
+    (
+        GROUP,
+        "contentapps",
+        &["get", "list", "watch", "create", "patch", "update", "delete"],
+    ),
+    (GROUP, "contentapps/scale", &["get", "patch", "update"]),
     ("", "services", &["list"]),
     ("", "services/proxy", &["update"]),
     ("", "pods", &["get", "list", "watch"]),
     ("", "events", &["get", "list", "watch"]),
     ("", "pods/log", &["get"]),
+];
+
+/// What a gateway does: it sees what is served and finds the leading controller.
+pub const GATEWAY: [Permission; 2] = [
+    (GROUP, "contentapps", &["get", "list", "watch"]),
+    ("coordination.k8s.io", "leases", &["get", "list", "watch"]),
 ];
 
 /// As whom the API server knows the caller.
@@ -112,6 +127,23 @@ pub(super) async fn of_publisher(connection: &Connection) -> Vec<Check> {
     checks
 }
 
+/// Whether a service account may do what `who` does.
+pub(super) async fn of_account(
+    connection: &Connection,
+    check: &'static str,
+    account: &str,
+    who: &str,
+    wanted: &[Permission],
+) -> Check {
+    let found = of(connection, Who::ServiceAccount(account), wanted).await;
+    let whose = format!("service account '{account}'");
+    let role = "give its Role these verbs, as docs/rbac.md lists them";
+    Check {
+        name: check,
+        ..verdict(found, &whose, who, role)
+    }
+}
+
 /// How many permissions there are, and which are missing: each resource with its verbs.
 type Found = Result<(usize, Vec<String>), kube::Error>;
 
@@ -128,7 +160,12 @@ async fn of(connection: &Connection, who: Who<'_>, wanted: &[Permission]) -> Fou
             verb,
             group,
             resource,
-            name: (*resource == "services/proxy").then(|| upload::target(&service)),
+            name: match *resource {
+                "services/proxy" => Some(upload::target(&service)),
+                // The gateway is given the controllers' alone; what is not there yet has no name to be asked for.
+                "leases" if verb != "create" => Some(LEASE.to_owned()),
+                _ => None,
+            },
         };
         async move { (*resource, verb, allowed(connection, who, deed).await) }
     });

@@ -1,13 +1,13 @@
-//! The API server and the definition of `ContentJob` in it.
+//! The API server and the definitions of our kinds in it.
 
 use serde_json::Value;
 
 use super::client::Connection;
-use super::crd;
+use super::crd::{self, Definition};
 use super::doctor::{get, is_code, said, unknown};
 use super::error::ClusterError;
 use crate::check::Check;
-use crate::names::{API_VERSION, PLURAL_CONTENT_JOB};
+use crate::names::API_VERSION;
 
 const NAME: &str = "definition";
 const REMEDY: &str = "apply it: offhost crd | kubectl apply --server-side --force-conflicts -f -";
@@ -36,59 +36,74 @@ pub(super) async fn version(connection: &Connection) -> Result<Check, ClusterErr
     Ok(Check::pass("API server", place))
 }
 
-/// Whether the definition is there and is that of this program.
+/// Whether the definitions are there and are those of this program.
 pub(super) async fn check(connection: &Connection) -> Vec<Check> {
-    let path = format!(
-        "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{}",
-        crd::name()
-    );
-    let found: Value = match get(connection, &path).await {
-        Ok(found) => found,
-        // The controller may not read definitions, nor has to.
-        Err(error) if is_code(&error, 403) => return vec![discovered(connection).await],
-        Err(error) if is_code(&error, 404) => return vec![missing()],
-        Err(error) => {
-            return vec![unknown(
+    let mut checks = Vec::new();
+    for ours in crd::definitions() {
+        let path = format!(
+            "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/{}",
+            ours.name()
+        );
+        match get::<Value>(connection, &path).await {
+            Ok(found) => checks.push(compare(ours, &found)),
+            // The controller may not read definitions, nor has to.
+            Err(error) if is_code(&error, 403) => return vec![discovered(connection).await],
+            Err(error) if is_code(&error, 404) => checks.push(missing(&ours.name())),
+            Err(error) => checks.push(unknown(
                 NAME,
                 "get",
                 "customresourcedefinitions",
                 connection,
                 error,
-            )];
+            )),
         }
-    };
-    let stored = found["status"]["storedVersions"].to_string();
-    let ours = crd::definition();
-    if is_contained(&ours["spec"], &found["spec"]) {
-        return vec![Check::pass(
-            NAME,
-            format!("{} {stored}, that of this program", crd::name()),
-        )];
     }
-    vec![Check::warn(
-        NAME,
-        format!("{} is that of another version of this program", crd::name()),
-        REMEDY,
-    )]
+    checks
 }
 
-/// Whether the API server knows the kind at all.
+fn compare(ours: &Definition, found: &Value) -> Check {
+    let name = ours.name();
+    let stored = found["status"]["storedVersions"].to_string();
+    if is_contained(&ours.json()["spec"], &found["spec"]) {
+        return Check::pass(NAME, format!("{name} {stored}, that of this program"));
+    }
+    Check::warn(
+        NAME,
+        format!("{name} is that of another version of this program"),
+        REMEDY,
+    )
+}
+
+/// Whether the API server knows the kinds at all.
 pub(super) async fn discovered(connection: &Connection) -> Check {
+    let ours = crd::definitions();
+    let names = |absent: &dyn Fn(&Definition) -> bool| {
+        let names: Vec<String> = ours
+            .iter()
+            .filter(|ours| absent(ours))
+            .map(|ours| ours.name())
+            .collect();
+        names.join(" and ")
+    };
     match get::<Value>(connection, &format!("/apis/{API_VERSION}")).await {
         Ok(list) => {
-            let mut resources = list["resources"].as_array().into_iter().flatten();
-            match resources.any(|resource| resource["name"] == PLURAL_CONTENT_JOB) {
-                true => Check::pass(NAME, format!("{} is there", crd::name())),
-                false => missing(),
+            let known = |plural: &str| {
+                let mut resources = list["resources"].as_array().into_iter().flatten();
+                resources.any(|resource| resource["name"] == plural)
+            };
+            let absent = names(&|ours| !known(ours.plural()));
+            match absent.is_empty() {
+                true => Check::pass(NAME, format!("{} are there", names(&|_| true))),
+                false => missing(&absent),
             }
         }
-        Err(error) if is_code(&error, 404) => missing(),
+        Err(error) if is_code(&error, 404) => missing(&names(&|_| true)),
         Err(error) => Check::warn(NAME, "it can not be looked at", said(&error)),
     }
 }
 
-fn missing() -> Check {
-    Check::fail(NAME, format!("the cluster has no {}; {REMEDY}", crd::name()))
+fn missing(names: &str) -> Check {
+    Check::fail(NAME, format!("the cluster has no {names}; {REMEDY}"))
 }
 
 /// Whether everything that we say is said there too; the API server adds what we leave out.

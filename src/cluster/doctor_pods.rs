@@ -12,6 +12,7 @@ use super::doctor::{Subject, said, unknown};
 use crate::api::job::{ContentJobSpec, TaskKind};
 use crate::check::Check;
 use crate::content::{AppMode, BundleFacts};
+use crate::gather;
 use crate::identity::{Account, Accounts};
 use crate::plan::{self, Mode, Task};
 use crate::pod::{self, Delivery, Job, PodPlace};
@@ -270,11 +271,12 @@ fn task(runtime: &Runtime) -> Task {
     Task {
         mode: Mode::Pod,
         spec,
+        serve: None,
         content: POD.to_owned(),
         bundle: "1".to_owned(),
         job_key: "doctor-1".to_owned(),
         rendering: "1".to_owned(),
-        facts: facts(),
+        facts: BundleFacts::of(AppMode::Script),
         content_image: None,
         server_env: BTreeMap::new(),
         installed: Vec::new(),
@@ -283,29 +285,10 @@ fn task(runtime: &Runtime) -> Task {
     }
 }
 
-fn facts() -> BundleFacts {
-    BundleFacts {
-        app_mode: AppMode::Script,
-        entrypoint: None,
-        category: None,
-        is_site: false,
-        site_output_dir: None,
-        languages: BTreeMap::new(),
-        image: None,
-        python: None,
-        r: None,
-        parameters: None,
-        hide_all_input: false,
-        hide_tagged_input: false,
-        inferred: Vec::new(),
-    }
-}
-
 /// The account of the settings, as it is known here; else one of the same name with the usual ids.
 fn accounts(settings: &Settings) -> Accounts {
     let name = &settings.applications.run_as;
-    let mut accounts = crate::identity::gather(&[name.as_str()], &[]).unwrap_or_default();
-    accounts.ordinary_user = None;
+    let mut accounts = gather::accounts(Mode::Pod, settings, None).unwrap_or_default();
     accounts.accounts.entry(name.clone()).or_insert_with(|| Account {
         name: name.clone(),
         uid: SOME_ID,

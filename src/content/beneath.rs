@@ -19,8 +19,20 @@ const LINKS: usize = 40;
 /// # Errors
 /// Those of `openat2(2)`.
 pub fn open(root: BorrowedFd<'_>, path: &Path, flags: OFlags) -> io::Result<OwnedFd> {
+    open_with(root, path, flags, ResolveFlags::empty())
+}
+
+/// As [`open`], and nothing that is mounted below `root` is entered where the kernel can tell.
+///
+/// # Errors
+/// Those of `openat2(2)`.
+pub fn open_unmounted(root: BorrowedFd<'_>, path: &Path, flags: OFlags) -> io::Result<OwnedFd> {
+    open_with(root, path, flags, ResolveFlags::NO_XDEV)
+}
+
+fn open_with(root: BorrowedFd<'_>, path: &Path, flags: OFlags, more: ResolveFlags) -> io::Result<OwnedFd> {
     let flags = flags | OFlags::CLOEXEC;
-    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS | more;
     // `EAGAIN` says that a rename raced with a `..` of a link; the kernel asks for another try.
     for _ in 0..8 {
         match openat2(root, path, flags, Mode::empty(), resolve) {

@@ -7,13 +7,14 @@ use thiserror::Error;
 use super::files::{Bundle, Files, ReadError};
 use super::kinds::{self, KindError, Nature};
 use super::manifest::{self, MANIFEST, Manifest, ManifestError};
+use super::node::NodeError;
 use super::params::{self, DeclarationError};
 use super::paths::extension;
 use super::python::{self, PythonError};
 use super::r_lock::{self, Lock, RLockError};
 use super::site::{self, SiteError};
 use super::{AppMode, BundleFacts, EntrypointError, InferError, LanguageFacts, PythonRequirements};
-use super::{entrypoint, infer, notebook};
+use super::{entrypoint, infer, node, notebook};
 use crate::api::job::{ContentJobSpec, TaskKind};
 use crate::runtimes::LanguageName;
 
@@ -41,6 +42,9 @@ pub enum FactsError {
     /// The Python requirements.
     #[error(transparent)]
     Python(#[from] PythonError),
+    /// The packages of Node.js.
+    #[error(transparent)]
+    Node(#[from] NodeError),
     /// The R lock.
     #[error(transparent)]
     RLock(#[from] RLockError),
@@ -68,6 +72,10 @@ pub fn gather(files: &dyn Files, spec: &ContentJobSpec) -> Result<BundleFacts, F
     let needed = languages(app_mode, manifest.as_ref(), entrypoint.as_deref(), &bundle)?;
     let python = python_requirements(needed.contains(&LanguageName::Python), manifest.as_ref(), &bundle)?;
     let lock = r_packages(needed.contains(&LanguageName::R), manifest.as_ref(), &bundle)?;
+    let (node, engine) = match needed.contains(&LanguageName::Nodejs) {
+        true => (node::packages(&bundle)?, node::engine(&bundle)?),
+        false => (None, None),
+    };
     let parameters = if site.is_some() {
         None
     } else {
@@ -79,10 +87,11 @@ pub fn gather(files: &dyn Files, spec: &ContentJobSpec) -> Result<BundleFacts, F
         category,
         is_site: site.is_some(),
         site_output_dir: site.map(|site| site.output_dir),
-        languages: language_facts(needed, manifest.as_ref(), lock.as_ref()),
+        languages: language_facts(needed, manifest.as_ref(), lock.as_ref(), engine),
         image: manifest.as_ref().and_then(|manifest| manifest.image.clone()),
         python,
         r: lock.map(|lock| lock.requirements),
+        node,
         parameters,
         hide_all_input: manifest.as_ref().is_some_and(|manifest| manifest.hide_all_input),
         hide_tagged_input: manifest
@@ -266,6 +275,7 @@ fn language_facts(
     needed: BTreeSet<LanguageName>,
     manifest: Option<&Manifest>,
     lock: Option<&Lock>,
+    engine: Option<String>,
 ) -> BTreeMap<LanguageName, LanguageFacts> {
     needed
         .into_iter()
@@ -274,6 +284,9 @@ fn language_facts(
             let mut facts = known.cloned().unwrap_or_default();
             if language == LanguageName::R && facts.version.is_none() {
                 facts.version = lock.and_then(|lock| lock.r_version.clone());
+            }
+            if language == LanguageName::Nodejs && facts.requires.is_none() {
+                facts.requires.clone_from(&engine);
             }
             (language, facts)
         })

@@ -23,6 +23,17 @@ pub enum Nature {
     Command,
 }
 
+/// What a `ContentApp` of a kind gives to its visitors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Served {
+    /// What a process of its own answers (PK5).
+    Process,
+    /// The files of its bundle (PK7).
+    Files,
+    /// The active result of one of its variants (RD3).
+    Result,
+}
+
 /// One kind of content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Kind {
@@ -123,6 +134,46 @@ impl AppMode {
     pub fn name(self) -> &'static str {
         self.kind().name
     }
+
+    /// What visitors get of content of this kind; none where it is run and ends.
+    #[must_use]
+    pub fn served(self) -> Option<Served> {
+        match self.kind().nature {
+            Application => Some(Served::Process),
+            Files => Some(Served::Files),
+            Document => Some(Served::Result),
+            Command => None,
+        }
+    }
+
+    /// Whether its processes want the whole path of a request: of the others it is taken off at the gateway.
+    #[must_use]
+    pub fn keeps_prefix(self) -> bool {
+        matches!(self, M::PythonBokeh | M::JupyterVoila)
+    }
+
+    /// Whether its pages are made by Shiny: they may speak with it in other ways than by a WebSocket (PR2), and it learns who
+    /// visits by a header of its own.
+    #[must_use]
+    pub fn is_shiny(self) -> bool {
+        matches!(self, M::Shiny | M::RmdShiny | M::QuartoShiny | M::PythonShiny)
+    }
+
+    /// Whether its processes can run as the visitor's account (CU1): those in which a person works in a session.
+    #[must_use]
+    pub fn may_run_as_visitor(self) -> bool {
+        self.is_shiny() || matches!(self, M::PythonDash | M::PythonStreamlit | M::PythonBokeh)
+    }
+
+    /// Whether a visitor's session lives in one process, so that all requests of the visitor have to go there (SC5).
+    #[must_use]
+    pub fn needs_affinity(self) -> bool {
+        self.is_shiny()
+            || matches!(
+                self,
+                M::PythonStreamlit | M::PythonBokeh | M::PythonPanel | M::JupyterVoila | M::PythonGradio
+            )
+    }
 }
 
 /// The kind of a manifest's `appmode`.
@@ -163,10 +214,10 @@ pub fn job_tag(task: TaskKind, facts: &BundleFacts) -> &'static str {
         TaskKind::Render => facts.app_mode.kind().tag,
         TaskKind::Run => "run_command",
         TaskKind::Deploy => "deploy",
-        TaskKind::Install => install_tag(if facts.r.is_some() {
-            LanguageName::R
-        } else {
-            LanguageName::Python
+        TaskKind::Install => install_tag(match (&facts.r, &facts.node) {
+            (Some(_), _) => LanguageName::R,
+            (None, Some(_)) => LanguageName::Nodejs,
+            (None, None) => LanguageName::Python,
         }),
     }
 }
@@ -177,6 +228,7 @@ pub fn install_tag(language: LanguageName) -> &'static str {
     match language {
         LanguageName::R => "packrat_restore",
         LanguageName::Python => "python_restore",
+        LanguageName::Nodejs => "node_restore",
         _ => "unknown",
     }
 }

@@ -88,25 +88,9 @@ impl Reader<'_> {
         if self.rest.starts_with(&triple) {
             return None;
         }
-        let mut text = String::new();
-        let mut chars = self.rest[1..].char_indices();
-        while let Some((at, char)) = chars.next() {
-            match char {
-                _ if char == quote => {
-                    self.rest = &self.rest[1 + at + 1..];
-                    return Some(text);
-                }
-                '\\' => text.push(match chars.next()?.1 {
-                    'n' => '\n',
-                    't' => '\t',
-                    same @ ('\\' | '\'' | '"') => same,
-                    _ => return None,
-                }),
-                '\n' => return None,
-                _ => text.push(char),
-            }
-        }
-        None
+        let (text, rest) = quoted(self.rest, false)?;
+        self.rest = rest;
+        Some(text)
     }
 
     fn word(&mut self) -> Option<Value> {
@@ -123,6 +107,27 @@ impl Reader<'_> {
             _ => number(word),
         }
     }
+}
+
+/// The text in the quotes that `rest` begins with, and what follows them. In R it may go over several lines, in Python not.
+pub(super) fn quoted(rest: &str, spans_lines: bool) -> Option<(String, &str)> {
+    let quote = rest.chars().next()?;
+    let mut text = String::new();
+    let mut chars = rest[1..].char_indices();
+    while let Some((at, char)) = chars.next() {
+        match char {
+            _ if char == quote => return Some((text, &rest[1 + at + 1..])),
+            '\\' => text.push(match chars.next()?.1 {
+                'n' => '\n',
+                't' => '\t',
+                same @ ('\\' | '\'' | '"') => same,
+                _ => return None,
+            }),
+            '\n' if !spans_lines => return None,
+            _ => text.push(char),
+        }
+    }
+    None
 }
 
 fn number(word: &str) -> Option<Value> {

@@ -1,14 +1,21 @@
 //! The cell tagged `parameters` of a notebook, and of a Quarto document that runs Python.
 
-use std::collections::BTreeMap;
-
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::literal;
 
-/// Parameters by name; a default that is no literal is `null`.
-pub(super) type Declared = BTreeMap<String, Value>;
+/// One parameter, as its cell sets it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Assigned {
+    pub(super) name: String,
+    /// The default as it is written.
+    pub(super) code: String,
+    /// The default; `None` where it is no literal.
+    pub(super) value: Option<Value>,
+    /// What the author says of it behind a `#` in the same line.
+    pub(super) comment: Option<String>,
+}
 
 #[derive(Deserialize)]
 struct Notebook {
@@ -70,7 +77,7 @@ impl Source {
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Facts {
     /// Parameters of the first cell tagged `parameters`.
-    pub(super) parameters: Option<Declared>,
+    pub(super) parameters: Option<Vec<Assigned>>,
     /// Language of its kernel: `python`, `R`, …
     pub(super) language: Option<String>,
     /// YAML of a raw first cell, where Quarto looks for its options.
@@ -102,22 +109,25 @@ pub(super) fn read(bytes: &[u8]) -> Result<Facts, serde_json::Error> {
 }
 
 /// Parameters of the first chunk of a Quarto document with `#| tags: [parameters]`.
-pub(super) fn of_chunks(document: &str) -> Option<Declared> {
+pub(super) fn of_chunks(document: &str) -> Option<Vec<Assigned>> {
     chunks(document)
         .into_iter()
         .find(|chunk| is_tagged(chunk))
         .map(|chunk| assignments(&chunk))
 }
 
+/// Whether the options of a chunk have the tag, which may stand alone, in brackets, or below in a list.
 fn is_tagged(chunk: &str) -> bool {
-    chunk
+    let options: Vec<&str> = chunk
         .lines()
         .map_while(|line| line.trim_start().strip_prefix("#|"))
-        .filter_map(|option| option.trim().strip_prefix("tags:"))
-        .any(|tags| {
-            tags.split(|char: char| !(char.is_alphanumeric() || "_-".contains(char)))
-                .any(|tag| tag == "parameters")
-        })
+        .collect();
+    let tags = serde_yaml::from_str::<serde_yaml::Value>(&options.join("\n"));
+    match tags.as_ref().ok().and_then(|options| options.get("tags")) {
+        Some(serde_yaml::Value::String(tag)) => tag == "parameters",
+        Some(serde_yaml::Value::Sequence(tags)) => tags.iter().any(|tag| tag.as_str() == Some("parameters")),
+        _ => false,
+    }
 }
 
 fn chunks(document: &str) -> Vec<String> {
@@ -164,23 +174,36 @@ pub(super) fn chunk_languages(document: &str) -> Vec<String> {
         .collect()
 }
 
-/// `name = value` and `name <- value` at the start of a line; a value may go on over lines inside brackets.
-fn assignments(source: &str) -> Declared {
-    let mut declared = Declared::new();
+/// `name = value` and `name <- value` at the start of a line; a value may go on over lines inside brackets. Of a name that
+/// is set twice the last value counts.
+fn assignments(source: &str) -> Vec<Assigned> {
+    let mut assigned: Vec<Assigned> = Vec::new();
     let mut lines = source.lines();
     while let Some(line) = lines.next() {
         let Some((name, first)) = assignment(line) else {
             continue;
         };
-        let mut text = without_comment(first).to_owned();
-        while open_brackets(&text) > 0 {
+        let (code, comment) = split_comment(first);
+        let mut code = code.to_owned();
+        while open_brackets(&code) > 0 {
             let Some(next) = lines.next() else { break };
-            text.push(' ');
-            text.push_str(without_comment(next).trim());
+            code.push(' ');
+            code.push_str(split_comment(next).0.trim());
         }
-        declared.insert(name.to_owned(), literal::value(&text).unwrap_or(Value::Null));
+        let new = Assigned {
+            name: name.to_owned(),
+            value: literal::value(&code),
+            code: code.trim().to_owned(),
+            comment: comment
+                .map(|text| text.trim().to_owned())
+                .filter(|text| !text.is_empty()),
+        };
+        match assigned.iter_mut().find(|known| known.name == new.name) {
+            Some(known) => *known = new,
+            None => assigned.push(new),
+        }
     }
-    declared
+    assigned
 }
 
 fn assignment(line: &str) -> Option<(&str, &str)> {
@@ -203,10 +226,10 @@ fn assignment(line: &str) -> Option<(&str, &str)> {
     (!value.starts_with('=')).then_some((name, value))
 }
 
-fn without_comment(line: &str) -> &str {
+fn split_comment(line: &str) -> (&str, Option<&str>) {
     outside_strings(line)
         .find(|(_, char)| *char == '#')
-        .map_or(line, |(at, _)| &line[..at])
+        .map_or((line, None), |(at, _)| (&line[..at], Some(&line[at + 1..])))
 }
 
 fn open_brackets(text: &str) -> i32 {
@@ -256,16 +279,22 @@ mod tests {
                 "metadata": {"kernelspec": {"language": "python", "name": "python3"}}, "nbformat": 4}"##,
         )
         .unwrap();
-        let expected: Declared = [
-            ("year", json!(2024)),
-            ("region", json!("a # b")),
-            ("codes", json!([1, 2])),
-            ("start", json!(null)),
-            ("rate", json!(10)),
-        ]
-        .map(|(name, value)| (name.to_owned(), value))
-        .into();
-        assert_eq!(facts.parameters, Some(expected));
+        let parameters = facts.parameters.unwrap();
+        let found: Vec<_> = parameters
+            .iter()
+            .map(|one| (one.name.as_str(), one.value.clone(), one.comment.as_deref()))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                ("year", Some(json!(2024)), Some("which")),
+                ("region", Some(json!("a # b")), None),
+                ("codes", Some(json!([1, 2])), None),
+                ("start", None, None),
+                ("rate", Some(json!(10)), None),
+            ]
+        );
+        assert_eq!(parameters[3].code, "date.today()");
         assert_eq!(facts.language.as_deref(), Some("python"));
     }
 
@@ -273,10 +302,18 @@ mod tests {
     #[test]
     fn a_quarto_chunk_declares_parameters() {
         let document = "---\ntitle: a\n---\n\n```{python}\n#| echo: false\n#| tags: [parameters]\nalpha = 0.1\n```\n\n```{r}\nx = 1\n```\n";
-        assert_eq!(
-            of_chunks(document),
-            Some([("alpha".to_owned(), json!(0.1))].into())
-        );
+        let alpha = &of_chunks(document).unwrap()[0];
+        assert_eq!((alpha.name.as_str(), &alpha.value), ("alpha", &Some(json!(0.1))));
+        for tags in [
+            "tags: parameters",
+            "tags: [a, parameters]",
+            "tags:\n#|   - parameters",
+        ] {
+            let document = format!("```{{python}}\n#| {tags}\nalpha = 1\nalpha = 2\n```\n");
+            let found = of_chunks(&document).unwrap_or_default();
+            assert_eq!(found.len(), 1, "{tags}");
+            assert_eq!(found[0].value, Some(json!(2)));
+        }
         assert_eq!(of_chunks("```{python}\nalpha = 1\n```\n"), None);
         assert_eq!(chunk_languages(document), ["python", "r"]);
     }

@@ -7,7 +7,7 @@ use serde_yaml::{Mapping, Value as Yaml};
 use thiserror::Error;
 
 use super::files::{Bundle, ReadError};
-use super::notebook::{self, Declared};
+use super::notebook::{self, Assigned};
 use super::paths::extension;
 use super::yaml::{Tags, to_json};
 use super::{AppMode, BundleFacts, front_matter};
@@ -79,43 +79,80 @@ pub enum ParameterError {
     },
 }
 
-/// The parameters that a report declares; `None` where it declares none.
+/// Where a report declares parameters.
+#[derive(Debug)]
+pub(super) enum Declaration {
+    /// `params` of a YAML header or project.
+    Header(Mapping),
+    /// A cell or chunk tagged `parameters`.
+    Cell(Vec<Assigned>),
+}
+
+/// The parameters that a report declares, with their defaults; `None` where it declares none.
 pub(super) fn declared(
     app_mode: AppMode,
     entrypoint: Option<&str>,
     bundle: &Bundle<'_>,
-) -> Result<Option<Declared>, DeclarationError> {
-    let reads_header = matches!(
-        app_mode,
-        AppMode::RmdStatic | AppMode::RmdShiny | AppMode::QuartoStatic | AppMode::QuartoShiny
-    );
-    let Some(path) = entrypoint else { return Ok(None) };
-    let mut declared = match (extension(path).as_str(), app_mode) {
-        ("ipynb", _) => notebook_parameters(path, bundle)?,
-        (_, AppMode::QuartoStatic | AppMode::QuartoShiny) => {
-            let text = bundle.text(path)?.unwrap_or_default();
-            merge(header_parameters(path, &text)?, notebook::of_chunks(&text))
-        }
-        _ if reads_header => header_parameters(path, &bundle.text(path)?.unwrap_or_default())?,
-        _ => None,
-    };
-    if matches!(app_mode, AppMode::QuartoStatic | AppMode::QuartoShiny) {
-        for project in ["_quarto.yml", "_quarto.yaml"] {
-            if let Some(text) = bundle.text(project)? {
-                let of_project = front_matter::parse(&text)
-                    .and_then(|mapping| of_mapping(&mapping))
-                    .map_err(|cause| DeclarationError::FrontMatter {
-                        path: project.to_owned(),
-                        cause,
-                    })?;
-                declared = merge(of_project, declared);
+) -> Result<Option<BTreeMap<String, Value>>, DeclarationError> {
+    let mut declared = BTreeMap::new();
+    for (path, declaration) in declarations(app_mode, entrypoint, bundle)? {
+        match declaration {
+            Declaration::Cell(assigned) => {
+                let values = assigned.into_iter();
+                declared.extend(values.map(|one| (one.name, one.value.unwrap_or(Value::Null))));
+            }
+            Declaration::Header(params) => {
+                let values = defaults(&params).map_err(|cause| header_error(&path, cause))?;
+                declared.extend(values);
             }
         }
     }
-    Ok(declared.filter(|declared| !declared.is_empty()))
+    Ok(Some(declared).filter(|declared| !declared.is_empty()))
 }
 
-fn notebook_parameters(path: &str, bundle: &Bundle<'_>) -> Result<Option<Declared>, DeclarationError> {
+/// All places where a report declares parameters, each with its file. What a later one says of a name counts.
+pub(super) fn declarations(
+    app_mode: AppMode,
+    entrypoint: Option<&str>,
+    bundle: &Bundle<'_>,
+) -> Result<Vec<(String, Declaration)>, DeclarationError> {
+    let is_quarto = matches!(app_mode, AppMode::QuartoStatic | AppMode::QuartoShiny);
+    let reads_header = is_quarto || matches!(app_mode, AppMode::RmdStatic | AppMode::RmdShiny);
+    let Some(path) = entrypoint else {
+        return Ok(Vec::new());
+    };
+    let mut found = Vec::new();
+    if is_quarto {
+        for project in ["_quarto.yml", "_quarto.yaml"] {
+            if let Some(text) = bundle.text(project)? {
+                let header = front_matter::parse(&text).and_then(params_of);
+                let params = header.map_err(|cause| header_error(project, cause))?;
+                found.extend(params.map(|params| (project.to_owned(), Declaration::Header(params))));
+            }
+        }
+    }
+    let own = |declaration| (path.to_owned(), declaration);
+    if extension(path) == "ipynb" {
+        found.extend(notebook_parameters(path, bundle)?.map(Declaration::Cell).map(own));
+    } else if reads_header {
+        let text = bundle.text(path)?.unwrap_or_default();
+        let params = front_matter::mapping(&text).and_then(params_of);
+        let params = params.map_err(|cause| header_error(path, cause))?;
+        found.extend(params.map(Declaration::Header).map(own));
+        let chunk = is_quarto.then(|| notebook::of_chunks(&text)).flatten();
+        found.extend(chunk.map(Declaration::Cell).map(own));
+    }
+    Ok(found)
+}
+
+fn header_error(path: &str, cause: String) -> DeclarationError {
+    DeclarationError::FrontMatter {
+        path: path.to_owned(),
+        cause,
+    }
+}
+
+fn notebook_parameters(path: &str, bundle: &Bundle<'_>) -> Result<Option<Vec<Assigned>>, DeclarationError> {
     let bytes = bundle.bytes(path)?.unwrap_or_default();
     notebook::read(&bytes)
         .map(|facts| facts.parameters)
@@ -125,38 +162,22 @@ fn notebook_parameters(path: &str, bundle: &Bundle<'_>) -> Result<Option<Declare
         })
 }
 
-fn header_parameters(path: &str, document: &str) -> Result<Option<Declared>, DeclarationError> {
-    front_matter::mapping(document)
-        .and_then(|header| of_mapping(&header))
-        .map_err(|cause| DeclarationError::FrontMatter {
-            path: path.to_owned(),
-            cause,
-        })
-}
-
-fn merge(first: Option<Declared>, second: Option<Declared>) -> Option<Declared> {
-    match (first, second) {
-        (Some(mut first), Some(second)) => {
-            first.extend(second);
-            Some(first)
-        }
-        (one, other) => one.or(other),
-    }
-}
-
-fn of_mapping(header: &Mapping) -> Result<Option<Declared>, String> {
-    match header.get("params") {
+fn params_of(mut header: Mapping) -> Result<Option<Mapping>, String> {
+    match header.remove("params") {
         None | Some(Yaml::Null) => Ok(None),
-        Some(Yaml::Mapping(params)) => params
-            .iter()
-            .map(|(name, value)| {
-                let name = name.as_str().ok_or("a parameter's name must be text")?;
-                Ok((name.to_owned(), to_json(default_of(value).clone(), Tags::Null)?))
-            })
-            .collect::<Result<_, String>>()
-            .map(Some),
+        Some(Yaml::Mapping(params)) => Ok(Some(params)),
         Some(_) => Err("'params' must be a mapping of names to values".to_owned()),
     }
+}
+
+fn defaults(params: &Mapping) -> Result<BTreeMap<String, Value>, String> {
+    params
+        .iter()
+        .map(|(name, value)| {
+            let name = name.as_str().ok_or("a parameter's name must be text")?;
+            Ok((name.to_owned(), to_json(default_of(value).clone(), Tags::Null)?))
+        })
+        .collect()
 }
 
 /// The long form `{label, input, value, choices}` has its default in `value`.

@@ -73,6 +73,8 @@ pub struct BundleFacts {
     pub python: Option<PythonRequirements>,
     /// R packages, if the bundle has any (PK1).
     pub r: Option<RRequirements>,
+    /// Packages that npm installs, if the bundle needs any.
+    pub node: Option<NodeRequirements>,
     /// Parameters that the report declares, with their defaults (PK3), `null` where that is an expression; `None`
     /// where it declares none.
     pub parameters: Option<BTreeMap<String, serde_json::Value>>,
@@ -82,6 +84,29 @@ pub struct BundleFacts {
     pub hide_tagged_input: bool,
     /// What was inferred because the bundle has no manifest, one sentence each.
     pub inferred: Vec<String>,
+}
+
+impl BundleFacts {
+    /// Of a bundle of which nothing is known but its kind.
+    #[must_use]
+    pub fn of(app_mode: AppMode) -> Self {
+        Self {
+            app_mode,
+            entrypoint: None,
+            category: None,
+            is_site: false,
+            site_output_dir: None,
+            languages: BTreeMap::new(),
+            image: None,
+            python: None,
+            r: None,
+            node: None,
+            parameters: None,
+            hide_all_input: false,
+            hide_tagged_input: false,
+            inferred: Vec::new(),
+        }
+    }
 }
 
 /// What the manifest says of one language.
@@ -120,6 +145,13 @@ pub enum PythonFormat {
     Pyproject,
     /// `uv.lock` beside `pyproject.toml`.
     UvLock,
+}
+
+/// Packages of Node.js of a bundle.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct NodeRequirements {
+    /// SHA-256 of `package.json`, `package-lock.json` and `.npmrc`: everything the installation is made from.
+    pub digest: String,
 }
 
 /// R packages of a bundle.

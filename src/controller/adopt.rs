@@ -6,6 +6,7 @@ use kube::ResourceExt;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
+use super::apps::open_processes;
 use super::context::Context;
 use super::disk::DiskError;
 use super::gather::pinned;
@@ -42,7 +43,14 @@ pub async fn adopt(context: &Context, stop: &CancellationToken) -> bool {
 
 async fn try_adopt(context: &Context) -> Result<(), LookError> {
     // The watches may not have told yet what the leader before wrote last.
-    let (jobs, pods) = tokio::join!(context.calls.list_jobs(), context.calls.list_pods(OUR_PODS));
+    let (jobs, apps, pods) = tokio::join!(
+        context.calls.list_jobs(),
+        context.calls.list_apps(),
+        context.calls.list_pods(OUR_PODS)
+    );
+    for app in apps? {
+        context.view.app_seen(app);
+    }
     for pod in pods? {
         context.view.pod_seen(pod);
     }
@@ -51,7 +59,9 @@ async fn try_adopt(context: &Context) -> Result<(), LookError> {
         open.extend(open_job(&seen.job));
         context.view.job_seen(seen);
     }
-    let (count, now) = (open.len(), context.now());
+    let count = open.len();
+    open.extend(open_processes(context));
+    let now = context.now();
     let adopted = context.disk.with(move |volume| volume.adopt(&open, now));
     let swept = adopted.await?.map_err(DiskError::Volume)?;
     tell(&swept);

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
 use super::call_error::CallError;
-use super::seen::SeenJob;
+use super::seen::{SeenApp, SeenJob};
 use crate::api::resource::ContentJob;
 use crate::api::status::ContentJobStatus;
 use crate::names::{
@@ -27,6 +27,7 @@ const ANSWER: Duration = Duration::from_secs(35);
 /// What the controller asks of the API server, in its one namespace.
 #[derive(Clone)]
 pub struct Calls {
+    pub(super) apps: Api<SeenApp>,
     jobs: Api<SeenJob>,
     new_jobs: Api<ContentJob>,
     pods: Api<Pod>,
@@ -44,6 +45,7 @@ impl Calls {
     #[must_use]
     pub fn new(client: &Client, namespace: &str) -> Self {
         Self {
+            apps: Api::namespaced(client.clone(), namespace),
             jobs: Api::namespaced(client.clone(), namespace),
             new_jobs: Api::namespaced(client.clone(), namespace),
             pods: Api::namespaced(client.clone(), namespace),
@@ -98,6 +100,15 @@ impl Calls {
         let params = patching();
         let call = self.jobs.patch(&name, &params, &patch);
         self.call("patch", PLURAL_CONTENT_JOB, &name, call).await
+    }
+
+    /// A job, as the API server has it now.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub async fn get_job(&self, name: &str) -> Result<Option<ContentJob>, CallError> {
+        let call = self.new_jobs.get_opt(name);
+        self.call("get", PLURAL_CONTENT_JOB, name, call).await
     }
 
     /// Makes a job.
@@ -229,7 +240,11 @@ impl Calls {
         }
     }
 
-    async fn call<T>(
+    /// Asks, and tells an error by what it means.
+    ///
+    /// # Errors
+    /// [`CallError`].
+    pub(super) async fn call<T>(
         &self,
         verb: &'static str,
         resource: &'static str,
@@ -248,7 +263,7 @@ impl Calls {
     }
 }
 
-fn post() -> PostParams {
+pub(super) fn post() -> PostParams {
     PostParams {
         field_manager: Some(FIELD_MANAGER.to_owned()),
         ..PostParams::default()

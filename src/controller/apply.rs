@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use kube::ResourceExt;
 
+use super::call_error::CallError;
 use super::context::Context;
 use super::look_error::LookError;
 use super::seen::SeenJob;
@@ -23,7 +24,14 @@ pub async fn write(context: &Context, seen: Arc<SeenJob>, next: &Next) -> Result
         return Err(LookError::NotLeading);
     }
     let call = context.calls.write_status(&seen.job, &next.status);
-    let written = context.metrics.step("status", call).await?;
+    let written = context.metrics.step("status", call).await;
+    let written = written.inspect_err(|error| {
+        // Where the watch has missed its end, it would be looked at for ever.
+        if let (CallError::Gone { .. }, Some(name)) = (error, &seen.job.metadata.name) {
+            let uid = seen.job.metadata.uid.as_deref();
+            context.view.job_gone(name, uid);
+        }
+    })?;
     tell(&seen.job, &next.status);
     for event in &next.events {
         context.events.publish(&seen.job, event.clone());

@@ -11,6 +11,7 @@ use super::apply;
 use super::call_error::CallError;
 use super::context::{Context, Site};
 use super::gather::Work;
+use super::given;
 use super::install;
 use super::look_error::LookError;
 use super::pods;
@@ -19,6 +20,7 @@ use super::seen::SeenJob;
 use super::volume::{Attempt, Beginning, Volume, VolumeError};
 use crate::api::resource::ContentJob;
 use crate::api::status::AttemptStatus;
+use crate::asked::Given;
 use crate::names::JOB_FINALIZER;
 use crate::plan::{Plan, ProcessPlan};
 use crate::pod::{self, Job, PodPlace};
@@ -88,9 +90,14 @@ async fn make(
     work: Work,
 ) -> Result<Made, LookError> {
     let (attempt, site, now) = (attempt.clone(), context.site.clone(), context.now());
-    let made = context
-        .disk
-        .with(move |volume| make_on(volume, &seen.job, &attempt, &work, &site, now));
+    let sealing = context.sealing.get().cloned();
+    let made = context.disk.with(move |volume| {
+        let _turn = given::turn(volume, &seen.job, sealing.as_deref());
+        let given = given::open(volume, &seen.job, &work.bundle, sealing.as_deref());
+        given.map_or_else(Made::Refused, |given| {
+            make_on(volume, &seen.job, &attempt, &work, &site, given.as_ref(), now)
+        })
+    });
     Ok(made.await?)
 }
 
@@ -100,9 +107,10 @@ fn make_on(
     attempt: &AttemptStatus,
     work: &Work,
     site: &Site,
+    given: Option<&Given>,
     now: Timestamp,
 ) -> Made {
-    match try_make(volume, job, attempt, work, site, now) {
+    match try_make(volume, job, attempt, work, site, given, now) {
         Ok(pod) => Made::Pod(Box::new(pod)),
         Err(NotMade::Volume(error @ VolumeError::Changed { .. })) => Made::Changed(error.problem()),
         Err(NotMade::Volume(error)) => Made::Refused(error.problem()),
@@ -128,6 +136,7 @@ fn try_make(
     attempt: &AttemptStatus,
     work: &Work,
     site: &Site,
+    given: Option<&Given>,
     now: Timestamp,
 ) -> Result<Pod, NotMade> {
     let place = name_of(job, work, attempt).map_err(NotMade::Problem)?;
@@ -135,10 +144,13 @@ fn try_make(
     let rendering = volume.rendering(&place, first)?;
     let mut task = volume.task(&work.bundle, &attempt.key, rendering);
     install::go_on(job, &mut task);
-    let plan = work
-        .rules
-        .plan(&task)
-        .map_err(|planned| NotMade::Problem(why(*planned)))?;
+    task.spec
+        .parameters
+        .extend(given.into_iter().flat_map(|given| given.parameters.clone()));
+    let plan = work.rules.plan(&task).map_err(|planned| {
+        // Of what was given for nobody to see no sentence tells.
+        NotMade::Problem(given.map_or_else(|| why(*planned), |_| given::unfit()))
+    })?;
     let process = process_of(job, &plan).map_err(NotMade::Problem)?;
     let name = job.name_any();
     let beginning = Beginning {
@@ -146,6 +158,7 @@ fn try_make(
         bundle: &work.bundle,
         plan: &plan,
         process,
+        files: given.map_or(&[], |given| &given.files),
         now,
     };
     volume.begin(&place, &beginning)?;

@@ -3,8 +3,11 @@
 //! # Guarantees
 //! An object never goes back to an older version while it exists, whichever of the two brings it, also while the watch
 //! lists everything anew. So nothing is decided upon a state that a later decision has left behind.
+//!
+//! An object that is gone does not come back, though the answer to a write of our own may arrive after the watch has told
+//! of its end.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use kube::{Resource, ResourceExt};
@@ -20,6 +23,14 @@ struct Inner<K> {
     objects: HashMap<String, Entry<K>>,
     /// Counts the lists that the watch has made.
     listing: u64,
+    ended: Ended,
+}
+
+/// Uids of the objects whose end was told last: a uid is never given again.
+#[derive(Debug, Default)]
+struct Ended {
+    uids: HashSet<String>,
+    order: VecDeque<String>,
 }
 
 #[derive(Debug)]
@@ -29,13 +40,58 @@ struct Entry<K> {
     listing: u64,
 }
 
+/// More than go while a call to the API server has its time.
+const MOST_ENDED: usize = 16_384;
+
+impl Ended {
+    fn has(&self, uid: Option<&str>) -> bool {
+        uid.is_some_and(|uid| self.uids.contains(uid))
+    }
+
+    fn put(&mut self, uid: Option<&str>) {
+        let Some(uid) = uid.filter(|uid| !self.uids.contains(*uid)) else {
+            return;
+        };
+        if self.order.len() >= MOST_ENDED
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.uids.remove(&oldest);
+        }
+        self.uids.insert(uid.to_owned());
+        self.order.push_back(uid.to_owned());
+    }
+}
+
 impl<K> Default for Cache<K> {
     fn default() -> Self {
         Self {
             inner: Mutex::new(Inner {
                 objects: HashMap::new(),
                 listing: 0,
+                ended: Ended::default(),
             }),
+        }
+    }
+}
+
+impl<K: Resource<DynamicType = ()>> Inner<K> {
+    fn learn(&mut self, object: K) -> bool {
+        let listing = self.listing;
+        let name = object.name_any();
+        match self.objects.get_mut(&name) {
+            Some(entry) => {
+                entry.listing = listing;
+                let news = is_newer(&object, &entry.object);
+                if news {
+                    entry.object = Arc::new(object);
+                }
+                news
+            }
+            None => {
+                let object = Arc::new(object);
+                self.objects.insert(name, Entry { object, listing });
+                true
+            }
         }
     }
 }
@@ -54,26 +110,15 @@ impl<K: Resource<DynamicType = ()>> Cache<K> {
         inner.objects.values().map(|entry| entry.object.clone()).collect()
     }
 
-    /// Takes an object over, unless this or a newer version of it is known. Says whether it was news.
+    /// Takes an object over that the watch shows, unless this or a newer version of it is known. Says whether it was news.
     pub fn learn(&self, object: K) -> bool {
+        self.lock().learn(object)
+    }
+
+    /// The same with one that an answer to a call of our own shows, unless the watch has told of its end.
+    pub fn learn_answer(&self, object: K) -> bool {
         let mut inner = self.lock();
-        let listing = inner.listing;
-        let name = object.name_any();
-        match inner.objects.get_mut(&name) {
-            Some(entry) => {
-                entry.listing = listing;
-                let news = is_newer(&object, &entry.object);
-                if news {
-                    entry.object = Arc::new(object);
-                }
-                news
-            }
-            None => {
-                let object = Arc::new(object);
-                inner.objects.insert(name, Entry { object, listing });
-                true
-            }
-        }
+        !inner.ended.has(object.meta().uid.as_deref()) && inner.learn(object)
     }
 
     /// Drops an object that is gone; one of the same name that came after it stays. Says whether it was there.
@@ -87,6 +132,12 @@ impl<K: Resource<DynamicType = ()>> Cache<K> {
             inner.objects.remove(name);
         }
         is_it
+    }
+
+    /// The watch has told of the end of the object with this uid: no answer brings it back. What only an answer or a list
+    /// says is no such word, as either may be older than what was learnt since.
+    pub fn end(&self, uid: Option<&str>) {
+        self.lock().ended.put(uid);
     }
 
     /// The watch starts to list everything; [`Self::learn`] follows for each object.
@@ -168,6 +219,42 @@ mod tests {
         assert!(!cache.learn(pod("a", "1", "11")));
         assert!(!cache.forget("a", Some("1")));
         assert!(cache.forget("a", Some("2")));
+    }
+
+    /// Proves: OH2 (P)
+    #[test]
+    fn an_object_that_is_gone_does_not_come_back() {
+        let cache = Cache::default();
+        cache.learn(pod("a", "1", "9"));
+        assert!(cache.forget("a", Some("1")));
+        assert!(
+            cache.learn_answer(pod("a", "1", "9")),
+            "it was only said to be gone"
+        );
+        cache.end(Some("1"));
+        assert!(cache.forget("a", Some("1")));
+        assert!(
+            !cache.learn_answer(pod("a", "1", "10")),
+            "the answer to our own write comes late"
+        );
+        assert!(cache.get("a").is_none());
+        assert!(
+            cache.learn_answer(pod("a", "2", "12")),
+            "another object of that name"
+        );
+        cache.end(Some("3"));
+        assert!(
+            !cache.learn_answer(pod("b", "3", "13")),
+            "of which only the end was told"
+        );
+        for number in 0..MOST_ENDED {
+            cache.end(Some(&format!("uid {number}")));
+        }
+        let inner = cache.lock();
+        assert_eq!(
+            (inner.ended.uids.len(), inner.ended.order.len()),
+            (MOST_ENDED, MOST_ENDED)
+        );
     }
 
     #[test]

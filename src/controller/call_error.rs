@@ -27,7 +27,7 @@ pub enum CallError {
     },
     /// The controller's own account may not do that.
     #[error(
-        "the controller may not {verb} {resource}: {said}; give its role the verb {verb} on {resource}, as docs/rbac.md lists it"
+        "this program may not {verb} {resource}: {said}; give its role the verb {verb} on {resource}, as docs/rbac.md lists it"
     )]
     Forbidden {
         /// The verb that is missing.

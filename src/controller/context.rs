@@ -1,17 +1,19 @@
 //! What every look at a job has at hand.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use jiff::Timestamp;
 
 use super::api::Calls;
+use super::apps::Apps;
 use super::disk::Disk;
 use super::events::Events;
 use super::lease::Tenure;
 use super::runtimes::RuntimesFile;
 use super::schedule::Key;
 use super::view::View;
+use crate::asked::Sealing;
 use crate::pod::Delivery;
 use crate::settings::Settings;
 use crate::telemetry::metrics::Metrics;
@@ -36,6 +38,8 @@ pub struct Context {
     pub calls: Calls,
     /// What the watches have told.
     pub view: Arc<View>,
+    /// The applications.
+    pub apps: Arc<Apps>,
     /// The data volume.
     pub disk: Disk,
     /// The settings.
@@ -54,6 +58,8 @@ pub struct Context {
     pub clock: Clock,
     /// Uids of the jobs that hold something on the volume.
     pub held: Held,
+    /// Opens what visitors have given, once the secret of the gateways' links is known.
+    pub sealing: OnceLock<Arc<Sealing>>,
     /// When each job was first seen, and its Pod accepted: for the metrics alone.
     pub paces: Paces,
 }

@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::call_error::CallError;
+use crate::api::app_resource::ContentApp;
 use crate::api::resource::ContentJob;
 use crate::names::FIELD_MANAGER;
 use crate::status::EventRecord;
@@ -37,7 +38,15 @@ pub fn events() -> (Events, Waiting) {
 impl Events {
     /// Publishes an event on a job some time soon.
     pub fn publish(&self, job: &ContentJob, record: EventRecord) {
-        let mut about = job.object_ref(&());
+        self.publish_about(job.object_ref(&()), record);
+    }
+
+    /// Publishes an event on an application some time soon.
+    pub fn publish_on(&self, app: &ContentApp, record: EventRecord) {
+        self.publish_about(app.object_ref(&()), record);
+    }
+
+    fn publish_about(&self, mut about: ObjectReference, record: EventRecord) {
         // Whoever looks at the job finds it by uid; a version would part what is one series.
         about.resource_version = None;
         if self.0.try_send((about, record)).is_err() {

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use kube::ResourceExt;
 
 use super::context::Context;
+use super::given;
 use super::index::Awaited;
 use super::install;
 use super::look_error::LookError;
@@ -54,7 +55,9 @@ impl Work {
     pub fn process<'p>(job: &ContentJob, plan: &'p Plan) -> Option<&'p ProcessPlan> {
         plan.processes.iter().find(|process| match &process.purpose {
             Purpose::Install(key) => install::makes(job, key),
-            Purpose::Task(_) => !install::is_install(job),
+            Purpose::Task(_) | Purpose::Serve => !install::is_install(job),
+            // No job builds packages of Git repositories.
+            Purpose::Build => false,
         })
     }
 }
@@ -169,8 +172,9 @@ fn read(volume: &Volume, job: &ContentJob, namespace: &str, rules: Rules, now: T
             };
         }
     };
+    let planned = given::check(volume, job, now).map_err(Box::new);
     Read {
-        planned: plan(volume, job, &bundle, rules),
+        planned: planned.and_then(|()| plan(volume, job, &bundle, rules)),
         bundle: Some(bundle),
     }
 }
@@ -208,7 +212,7 @@ pub fn pinned(status: &ContentJobStatus) -> Option<(ContentId, u64)> {
     Some((content, layout::parse_number(status.bundle.as_deref()?)?))
 }
 
-fn waits_for_runtime(planned: &Planned) -> Option<Awaited> {
+pub(super) fn waits_for_runtime(planned: &Planned) -> Option<Awaited> {
     match planned {
         Planned::Waiting(problem) if problem.reason == Reason::RuntimeNotFound => Some(Awaited::Runtime),
         _ => None,
@@ -230,6 +234,19 @@ fn ready(
         let own = ready_of(plan, Work::process(job, plan).is_some(), Vec::new());
         return (Planned::Ready(own), BTreeSet::new());
     }
+    let made = job.metadata.creation_timestamp.as_ref().map(|time| time.0);
+    let (seen, waits) = environments_seen(context, plan, keys, made);
+    let has_pod = Work::process(job, plan).is_some();
+    (Planned::Ready(ready_of(plan, has_pod, seen)), waits)
+}
+
+/// How far the environments of a plan are, and the jobs that are waited for. What failed before `since` says nothing.
+pub(super) fn environments_seen(
+    context: &Context,
+    plan: &Plan,
+    keys: &[EnvironmentKey],
+    since: Option<Timestamp>,
+) -> (Vec<EnvironmentSeen>, BTreeSet<Awaited>) {
     let missing = |key: &EnvironmentKey| {
         plan.processes
             .iter()
@@ -242,7 +259,7 @@ fn ready(
             path: key.path.clone(),
             job_name: install::name(&key.path),
             state: if missing(key) {
-                install::state(&context.view, job, key)
+                install::state(&context.view, since, key)
             } else {
                 EnvironmentState::Ready
             },
@@ -253,8 +270,7 @@ fn ready(
         .filter(|seen| seen.state != EnvironmentState::Ready)
         .map(|seen| Awaited::Job(seen.job_name.clone()))
         .collect();
-    let has_pod = Work::process(job, plan).is_some();
-    (Planned::Ready(ready_of(plan, has_pod, seen)), waits)
+    (seen, waits)
 }
 
 fn ready_of(plan: &Plan, has_pod: bool, environments: Vec<EnvironmentSeen>) -> Ready {

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use kube::ResourceExt;
 use kube::core::ObjectMeta;
 use sha2::{Digest, Sha256};
@@ -65,16 +66,16 @@ pub fn changed(path: &str) -> Problem {
     }
 }
 
-/// How far the installation of a missing environment is, for a job that waits for it.
+/// How far the installation of a missing environment is, for who waits for it since that moment.
 #[must_use]
-pub fn state(view: &View, waiting: &ContentJob, key: &EnvironmentKey) -> EnvironmentState {
+pub fn state(view: &View, since: Option<Timestamp>, key: &EnvironmentKey) -> EnvironmentState {
     let Some(seen) = view.jobs.get(&name(&key.path)) else {
         return EnvironmentState::Missing;
     };
     if seen.job.metadata.deletion_timestamp.is_some() {
         return EnvironmentState::Installing("the job is being deleted, and then made anew".to_owned());
     }
-    if is_stale(&seen.job, waiting) {
+    if is_stale(&seen.job, since) {
         return EnvironmentState::Missing;
     }
     let conditions = seen.job.status.iter().flat_map(|status| &status.conditions);
@@ -88,9 +89,9 @@ pub fn state(view: &View, waiting: &ContentJob, key: &EnvironmentKey) -> Environ
     }
 }
 
-/// Whether a finished installation says nothing about an environment that is missing now: it failed before the job that
-/// waits was made, or it succeeded and what it made was removed.
-fn is_stale(install: &ContentJob, waiting: &ContentJob) -> bool {
+/// Whether a finished installation says nothing about an environment that is missing now: it failed before that moment, at
+/// which the job that waits was made, or it succeeded and what it made was removed.
+fn is_stale(install: &ContentJob, since: Option<Timestamp>) -> bool {
     let Some(status) = &install.status else {
         return false;
     };
@@ -102,23 +103,24 @@ fn is_stale(install: &ContentJob, waiting: &ContentJob) -> bool {
         .iter()
         .any(|condition| condition.type_ == SUCCEEDED && condition.status == "True");
     let ended = status.completion_time.as_ref().map(|time| time.0);
-    let made = waiting.metadata.creation_timestamp.as_ref().map(|time| time.0);
-    succeeded || ended.is_some_and(|ended| made.is_some_and(|made| ended < made))
+    succeeded || ended.is_some_and(|ended| since.is_some_and(|since| ended < since))
 }
 
-/// Makes the jobs that install what is missing, and removes those that say nothing any more.
+/// Makes the jobs that install what is missing, and removes those that say nothing any more. `waiting` names who waits,
+/// since that moment.
 ///
 /// # Errors
 /// [`LookError`].
 pub async fn make(
     context: &Context,
-    waiting: &ContentJob,
+    waiting: &str,
+    since: Option<Timestamp>,
     work: &Work,
     missing: &[EnvironmentSeen],
 ) -> Result<(), LookError> {
     for environment in missing {
         let known = context.view.jobs.get(&environment.job_name);
-        if let Some(stale) = known.filter(|known| is_stale(&known.job, waiting)) {
+        if let Some(stale) = known.filter(|known| is_stale(&known.job, since)) {
             let path = environment.path.clone();
             // It may have come to its end since the volume was read.
             if !context
@@ -134,7 +136,7 @@ pub async fn make(
         let job = job(&context.site.namespace, work, environment);
         match context.calls.create_job(&job).await {
             Ok(_) => {
-                tracing::info!(job = %waiting.name_any(), install = %environment.job_name, "Installation asked for")
+                tracing::info!(job = waiting, install = %environment.job_name, "Installation asked for")
             }
             Err(CallError::Exists { .. }) => {}
             Err(error) => return Err(error.into()),
@@ -160,10 +162,10 @@ fn job(namespace: &str, work: &Work, environment: &EnvironmentSeen) -> ContentJo
         let interpreter = choice.interpreters.get(&language);
         interpreter.map(|interpreter| interpreter.version.clone())
     };
-    let language = if environment.language == LanguageName::R.label() {
-        InstallLanguage::R
-    } else {
-        InstallLanguage::Python
+    let language = match environment.language.as_str() {
+        label if label == LanguageName::R.label() => InstallLanguage::R,
+        label if label == LanguageName::Nodejs.label() => InstallLanguage::Node,
+        _ => InstallLanguage::Python,
     };
     let labels = [
         ("app.kubernetes.io/managed-by", "offhost".to_owned()),
@@ -197,6 +199,7 @@ fn job(namespace: &str, work: &Work, environment: &EnvironmentSeen) -> ContentJo
                 r: version(LanguageName::R),
                 python: version(LanguageName::Python),
                 quarto: version(LanguageName::Quarto),
+                nodejs: version(LanguageName::Nodejs),
             },
             ..ContentJobSpec::default()
         },

@@ -1,27 +1,41 @@
 //! The replica that leads: it takes over what there is, looks at jobs, and gives the Lease back in the end.
 
-use std::sync::Arc;
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use tokio::time::{Instant, interval_at, timeout};
+use rustix::process::getegid;
+use tokio::net::TcpListener;
+use tokio::time::{Instant, interval_at, sleep, timeout};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::api::Calls;
+use super::apps::{Apps, PodFleet};
 use super::context::{Clock, Context, Held, Paces, Site};
 use super::disk::Disk;
+use super::forms::{Forms, FormsClerk};
 use super::lease::{Leadership, Tenure};
 use super::run::RunError;
 use super::runtimes::RuntimesFile;
 use super::view::View;
 use super::worker::triggers;
-use super::{adopt, events, features, reconcile, worker};
+use super::{adopt, apps, events, features, reconcile, worker};
+use crate::asked::{PURPOSE, Sealing};
 use crate::cluster::client::Connection;
+use crate::gateway::cluster::make_keys;
+use crate::gather;
+use crate::hub::net::HubKey;
+use crate::hub::{self, HubHandle, HubInbox, HubOptions};
 use crate::names::LEASE;
+use crate::plan::Mode;
 use crate::settings::Settings;
 use crate::telemetry::metrics::Metrics;
 
 /// How long looks that are under way may take to end: a Pod has 30 s between its two signals.
 const TO_END: Duration = Duration::from_secs(20);
+/// Pause before keys are tried to be made again.
+const PAUSE: Duration = Duration::from_secs(2);
 /// Time between two sweeps of the volume.
 const SWEEP: Duration = Duration::from_secs(3600);
 
@@ -46,6 +60,12 @@ pub struct Leader {
     pub claim: String,
     /// Image of the helper.
     pub exec_image: String,
+    /// Where gateways find this replica, as it takes their links.
+    pub hub: SocketAddr,
+    /// The port for those links.
+    pub hub_port: TcpListener,
+    /// The hub of the applications; this replica's once it leads.
+    pub hub_ends: (HubHandle, HubInbox),
 }
 
 impl Leader {
@@ -62,17 +82,17 @@ impl Leader {
         let Connection {
             client, namespace, ..
         } = &self.connection;
-        let mut leadership = Leadership::new(client, namespace, LEASE, &self.pod_name);
+        let mut leadership = Leadership::new(client, namespace, LEASE, &self.pod_name).with_hub(self.hub);
         if !leadership.acquire(&stop).await {
             return Ok(());
         }
         tracing::info!("Leading");
         let metrics = self.metrics.clone();
         metrics.leader.set(1);
-        let tenure = leadership.tenure();
+        let (tenure, term) = (leadership.tenure(), leadership.term());
         tokio::select! {
             lost = leadership.keep() => return Err(lost.into()),
-            () = self.work(tenure, stop) => {}
+            () = self.work(tenure, term, stop) => {}
         }
         metrics.leader.set(0);
         if let Err(error) = leadership.release().await {
@@ -81,7 +101,7 @@ impl Leader {
         Ok(())
     }
 
-    async fn work(self, tenure: Tenure, stop: CancellationToken) {
+    async fn work(self, tenure: Tenure, term: u64, stop: CancellationToken) {
         let Connection {
             client, namespace, ..
         } = &self.connection;
@@ -91,8 +111,11 @@ impl Leader {
         };
         let (sender, waiting) = events::events();
         let publisher = tokio::spawn(events::publish(client.clone(), self.pod_name.clone(), waiting));
+        let (handle, inbox) = self.hub_ends;
+        let apps = Arc::new(Apps::new(handle));
         let context = Arc::new(Context {
             calls,
+            apps: apps.clone(),
             view: self.view.clone(),
             disk: self.disk,
             settings: self.settings,
@@ -108,13 +131,66 @@ impl Leader {
             tenure,
             clock: Clock::default(),
             held: Held::default(),
+            sealing: OnceLock::new(),
             paces: Paces::default(),
         });
         if adopt::adopt(&context, &stop).await {
+            let Some(key) = hub_key(&context, &stop).await else {
+                return;
+            };
+            let sealing = Arc::new(Sealing::new(key.seed(PURPOSE)));
+            context.sealing.get_or_init(|| sealing);
+            let fleet = Arc::new(PodFleet::new(context.clone()));
+            apps::adopt(&context, &fleet);
+            let forms = Forms::open(&context).await;
+            let options = HubOptions {
+                term,
+                clerk: Some(Arc::new(FormsClerk(forms.clone()))),
+                max_processes_total: context.settings.scheduler.apps.max_processes_total,
+                ..HubOptions::default()
+            };
+            let links = hub::net::serve(self.hub_port, apps.hub().clone(), key);
+            let beside = [
+                AbortOnDropHandle::new(tokio::spawn(links)),
+                AbortOnDropHandle::new(tokio::spawn(hub::run(inbox, fleet, options))),
+                AbortOnDropHandle::new(tokio::spawn(apps::tell_of_changes(apps, context.view.clone()))),
+                AbortOnDropHandle::new(tokio::spawn(forms.follow())),
+            ];
             look_at_jobs(context, self.metrics, &stop).await;
+            drop(beside);
         }
         publisher.abort();
     }
+}
+
+/// The secret that is shared with gateways, made first where it is missing. `None` where `stop` came first.
+async fn hub_key(context: &Context, stop: &CancellationToken) -> Option<HubKey> {
+    let mut said = String::new();
+    loop {
+        let settings = context.settings.clone();
+        let read = tokio::task::spawn_blocking(move || read_hub_key(&settings)).await;
+        let error = match read {
+            Ok(Ok(key)) => return Some(key),
+            Ok(Err(error)) => error,
+            Err(error) => error.to_string(),
+        };
+        if said != error {
+            tracing::warn!("No keys for gateways yet, trying again: {error}");
+            said = error;
+        }
+        tokio::select! {
+            () = stop.cancelled() => return None,
+            () = sleep(PAUSE) => {}
+        }
+    }
+}
+
+fn read_hub_key(settings: &Settings) -> Result<HubKey, String> {
+    let accounts = gather::accounts(Mode::Pod, settings, None).map_err(|error| error.to_string())?;
+    let account = accounts.accounts.get(&settings.applications.run_as);
+    let group = account.map_or_else(|| getegid().as_raw(), |account| account.gid);
+    let path = make_keys(settings, group).map_err(|error| error.to_string())?;
+    HubKey::read(&path).map_err(|error| error.to_string())
 }
 
 /// Looks at jobs until `stop`, and sweeps the volume now and then.

@@ -3,6 +3,8 @@
 //! As everywhere in Kubernetes no clock of another machine is believed: a Lease has run out when this process has
 //! watched it unchanged for as long as it says it lasts. The holder stops before that, by its own clock.
 
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -17,7 +19,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::call_error::CallError;
-use crate::names::FIELD_MANAGER;
+use crate::names::{ANNOTATION_HUB, FIELD_MANAGER};
 
 /// How long a Lease lasts that is not renewed; a standby takes over after this.
 const LASTS: Duration = Duration::from_secs(15);
@@ -77,6 +79,7 @@ pub struct Leadership {
     api: Api<Lease>,
     name: String,
     identity: String,
+    hub: Option<SocketAddr>,
     tenure: Tenure,
     held: Option<Lease>,
 }
@@ -96,12 +99,28 @@ impl Leadership {
     #[must_use]
     pub fn new(client: &Client, namespace: &str, name: &str, identity: &str) -> Self {
         Self {
+            hub: None,
             api: Api::namespaced(client.clone(), namespace),
             name: name.to_owned(),
             identity: identity.to_owned(),
             tenure: Tenure::default(),
             held: None,
         }
+    }
+
+    /// Says in the Lease where this replica takes the links of gateways, while it leads.
+    #[must_use]
+    pub fn with_hub(mut self, address: SocketAddr) -> Self {
+        self.hub = Some(address);
+        self
+    }
+
+    /// How often the Lease has changed hands: higher for each leader than for all before it.
+    #[must_use]
+    pub fn term(&self) -> u64 {
+        let spec = self.held.as_ref().and_then(|lease| lease.spec.as_ref());
+        let transitions = spec.and_then(|spec| spec.lease_transitions).unwrap_or_default();
+        u64::try_from(transitions).unwrap_or_default()
     }
 
     /// Tells whether the Lease is held.
@@ -263,6 +282,7 @@ impl Leadership {
         Lease {
             metadata: ObjectMeta {
                 name: Some(self.name.clone()),
+                annotations: self.annotations(None),
                 ..ObjectMeta::default()
             },
             spec: Some(LeaseSpec {
@@ -282,10 +302,21 @@ impl Leadership {
         let transitions = before.lease_transitions.unwrap_or_default();
         let mut wanted = self.first();
         wanted.metadata = lease.metadata;
+        wanted.metadata.annotations = self.annotations(wanted.metadata.annotations.take());
         if let Some(spec) = &mut wanted.spec {
             spec.lease_transitions = Some(transitions.saturating_add(i32::from(changed)));
         }
         wanted
+    }
+
+    /// Annotations with our address, or without that of another.
+    fn annotations(&self, given: Option<BTreeMap<String, String>>) -> Option<BTreeMap<String, String>> {
+        let mut annotations = given.unwrap_or_default();
+        match self.hub {
+            Some(hub) => annotations.insert(ANNOTATION_HUB.to_owned(), hub.to_string()),
+            None => annotations.remove(ANNOTATION_HUB),
+        };
+        Some(annotations).filter(|annotations| !annotations.is_empty())
     }
 
     async fn get(&self) -> Result<Option<Lease>, CallError> {

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use super::runtimes::InForce;
-use crate::identity;
-use crate::plan::{self, EnvironmentKey, Plan, PlanError, Task};
+use crate::gather;
+use crate::plan::{self, EnvironmentKey, Mode, Plan, PlanError, Task};
 use crate::reason::Reason;
 use crate::runtimes::NoCandidate;
 use crate::settings::Settings;
@@ -25,7 +25,13 @@ impl Rules {
     /// # Errors
     /// [`Planned::Refused`] where the job can never be done, [`Planned::Waiting`] where something may still come.
     pub fn plan(&self, task: &Task) -> Result<Plan, Box<Planned>> {
-        let accounts = self.accounts(task.spec.run_as.as_deref())?;
+        let run_as = task.spec.run_as.as_deref();
+        let accounts = gather::accounts(Mode::Pod, &self.settings, run_as).map_err(|error| {
+            Box::new(Planned::Waiting(Problem {
+                reason: Reason::AccountRefused,
+                message: error.to_string(),
+            }))
+        })?;
         plan::plan(task, &self.settings, &self.in_force.runtimes, &accounts)
             .map_err(|error| self.verdict(&error))
     }
@@ -37,29 +43,6 @@ impl Rules {
     pub fn environments(&self, task: &Task) -> Result<Vec<EnvironmentKey>, Box<Planned>> {
         plan::environments(task, &self.settings, &self.in_force.runtimes)
             .map_err(|error| self.verdict(&error))
-    }
-
-    /// The accounts and groups as they are known where the controller runs (RA5).
-    fn accounts(&self, run_as: Option<&str>) -> Result<identity::Accounts, Box<Planned>> {
-        let applications = &self.settings.applications;
-        let names: Vec<&str> = [Some(applications.run_as.as_str()), run_as]
-            .into_iter()
-            .flatten()
-            .collect();
-        let groups: Vec<&str> = applications
-            .shared_run_as_unix_group
-            .as_deref()
-            .into_iter()
-            .collect();
-        let mut accounts = identity::gather(&names, &groups).map_err(|error| {
-            Box::new(Planned::Waiting(Problem {
-                reason: Reason::AccountRefused,
-                message: error.to_string(),
-            }))
-        })?;
-        // The account that the controller itself runs as has no say in what runs in Pods.
-        accounts.ordinary_user = None;
-        Ok(accounts)
     }
 
     fn verdict(&self, error: &PlanError) -> Box<Planned> {

@@ -1,16 +1,18 @@
-//! One look at a job, in numbered steps: (1) gather what there is to know, (2) decide, which is pure and stands in
+//! One look at a job (at an application: `apps::look`), in numbered steps: (1) gather what there is to know, (2) decide, which is pure and stands in
 //! `status::next`, (3) write the decision down, (4) do what it asks for. A look can be cut off after any call and be made
 //! again by another process: what is done twice comes to the same.
 
 use std::sync::Arc;
 use std::time::Duration;
 
+use kube::ResourceExt;
+
 use super::context::Context;
 use super::gather::{self, Gathered, Work};
 use super::look_error::LookError;
 use super::schedule::{Key, Outcome};
 use super::seen::SeenJob;
-use super::{absent, apply, begin, call_error::CallError, delete, finish, install, pods};
+use super::{absent, apply, apps, begin, call_error::CallError, delete, finish, install, pods, recurring};
 use crate::api::status::{AttemptStatus, SUCCEEDED};
 use crate::reason::{Progress, Reason};
 use crate::status::{
@@ -26,6 +28,9 @@ const LOOK_FOR_UPLOAD: Duration = Duration::from_secs(2);
 
 /// Looks at a job; what goes wrong is told here and nowhere else.
 pub async fn look(context: Arc<Context>, name: Key) -> Outcome {
+    if let Some(app) = apps::view::name_of(&name) {
+        return apps::look(&context, &name, app).await;
+    }
     let begun = tokio::time::Instant::now();
     let looked = Box::pin(reconcile(&context, &name)).await;
     Metrics::took(&context.metrics.reconcile_seconds, begun.elapsed());
@@ -53,6 +58,9 @@ async fn reconcile(context: &Context, name: &Key) -> Result<Outcome, LookError> 
     let left = absent::clean_up(context, name, uid).await?;
     if seen.job.metadata.deletion_timestamp.is_some() {
         return delete::delete(context, seen).await;
+    }
+    if let Some(schedule) = seen.job.spec.schedule.clone().filter(|_| seen.fault.is_none()) {
+        return recurring::look(context, seen, &schedule).await;
     }
     if !seen.job.status.as_ref().is_some_and(is_finished) {
         context.paces.seen(uid.unwrap_or_default());
@@ -92,7 +100,8 @@ async fn carry_out(
         Action::None => Ok(again),
         Action::Install(missing) => {
             if let Some(work) = &gathered.work {
-                install::make(context, &seen.job, work, &missing).await?;
+                let made = seen.job.metadata.creation_timestamp.as_ref().map(|time| time.0);
+                install::make(context, &seen.job.name_any(), made, work, &missing).await?;
             }
             Ok(again)
         }
@@ -208,6 +217,9 @@ async fn stop(context: &Context, seen: &SeenJob, attempt: &AttemptStatus) -> Res
 
 /// Deletes a job whose time is over, as it was seen and no other.
 async fn expire(context: &Context, seen: &SeenJob) -> Result<Outcome, LookError> {
+    if let Some(stays) = recurring::stays(context, &seen.job) {
+        return Ok(Outcome::Again(stays));
+    }
     match context.calls.delete_job(&seen.job, true).await {
         Ok(()) => {
             let name = seen.job.metadata.name.as_deref();

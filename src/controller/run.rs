@@ -8,7 +8,7 @@
 //! SIGTERM: no new looks, those under way end, the Lease is given back
 //! ```
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -32,6 +32,7 @@ use super::volume::{Volume, VolumeError};
 use super::warnings;
 use super::watch::{self, Watches};
 use crate::cluster::client::{self, ClientError, Connect, Connection};
+use crate::hub;
 use crate::settings::{Loaded, PathProblem, Settings, check_paths};
 use crate::telemetry::metrics::{BySetting, Metrics};
 
@@ -89,6 +90,10 @@ pub struct Options {
     pub listen: SocketAddr,
     /// Where archives are taken.
     pub upload_listen: SocketAddr,
+    /// Where gateways are linked.
+    pub hub_listen: SocketAddr,
+    /// Address of the Pod that this runs in, at which gateways find it.
+    pub pod_ip: Option<IpAddr>,
     /// Name of the Pod that this runs in; tells replicas apart.
     pub pod_name: String,
     /// Namespace of that Pod.
@@ -106,6 +111,8 @@ pub async fn run(options: Options) -> Result<(), RunError> {
         loaded,
         listen,
         upload_listen,
+        hub_listen,
+        pod_ip,
         pod_name,
         pod_namespace,
         connect,
@@ -116,6 +123,7 @@ pub async fn run(options: Options) -> Result<(), RunError> {
     let stop = stop_on_signals()?;
     let (admin_port, listen) = bind(listen, "--listen").await?;
     let (upload_port, upload_listen) = bind(upload_listen, "--upload-listen").await?;
+    let (hub_port, hub_listen) = bind(hub_listen, "--hub-listen").await?;
     let connection = connection(connect, &loaded.settings, pod_namespace).await?;
     let view = Arc::new(View::new());
     let mut tasks = Tasks::new(stop.clone());
@@ -150,7 +158,11 @@ pub async fn run(options: Options) -> Result<(), RunError> {
         metrics: metrics.clone(),
     };
     tasks.serve("server of uploads", upload_port, uploads::routes(taken));
+    let (handle, inbox) = hub::channel();
     let leader = Leader {
+        hub: SocketAddr::new(pod_ip.unwrap_or_else(|| hub_listen.ip()), hub_listen.port()),
+        hub_port,
+        hub_ends: (handle, inbox),
         connection,
         pod_name,
         view,
@@ -174,6 +186,8 @@ fn asker(view: &Arc<View>) -> impl Fn() + Send + 'static {
         for job in view.index.waiting_for(&Awaited::Runtime) {
             view.ask(job);
         }
+        // What an application is made from may be another image now.
+        view.ask_all_apps();
     }
 }
 

@@ -8,8 +8,9 @@ use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer};
 use serde_json::Value;
 
+use crate::api::app_resource::ContentApp;
 use crate::api::resource::ContentJob;
-use crate::names::{API_VERSION, KIND_CONTENT_JOB};
+use crate::names::{API_VERSION, KIND_CONTENT_APP, KIND_CONTENT_JOB};
 use crate::text::suggest_in_serde_message;
 
 /// Annotation in which `kubectl apply` repeats the whole object.
@@ -27,35 +28,83 @@ pub struct SeenJob {
     pub fault: Option<String>,
 }
 
-impl<'de> Deserialize<'de> for SeenJob {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        struct Raw {
-            metadata: ObjectMeta,
-            #[serde(default)]
-            spec: Value,
-            #[serde(default)]
-            status: Value,
-        }
-        let raw = Raw::deserialize(deserializer)?;
-        let (spec, spec_fault) = part("spec", raw.spec);
-        let (status, status_fault) = part("status", raw.status);
-        let mut job = ContentJob {
-            api_version: API_VERSION.to_owned(),
-            kind: KIND_CONTENT_JOB.to_owned(),
-            metadata: raw.metadata,
-            spec: spec.unwrap_or_default(),
-            status,
-        };
-        trim(&mut job.metadata);
-        Ok(Self {
-            job,
-            fault: spec_fault.or(status_fault),
-        })
-    }
+/// An application, and what of it could not be read.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SeenApp {
+    /// The application; what could not be read of it is empty.
+    pub app: ContentApp,
+    /// What could not be read.
+    pub fault: Option<String>,
 }
 
-/// One part of a job, or what is wrong with it.
+/// Reads an object of ours whatever its spec and status are, and makes it known to kube's client.
+macro_rules! seen {
+    ($seen:ident, $field:ident: $object:ident, $kind:expr) => {
+        impl<'de> Deserialize<'de> for $seen {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let raw = Raw::deserialize(deserializer)?;
+                let (spec, spec_fault) = part("spec", raw.spec);
+                let (status, status_fault) = part("status", raw.status);
+                let mut $field = $object {
+                    api_version: API_VERSION.to_owned(),
+                    kind: $kind.to_owned(),
+                    metadata: raw.metadata,
+                    spec: spec.unwrap_or_default(),
+                    status,
+                };
+                trim(&mut $field.metadata);
+                Ok(Self {
+                    $field,
+                    fault: spec_fault.or(status_fault),
+                })
+            }
+        }
+
+        impl kube::Resource for $seen {
+            type DynamicType = ();
+            type Scope = NamespaceResourceScope;
+
+            fn kind((): &()) -> Cow<'_, str> {
+                $object::kind(&())
+            }
+
+            fn group((): &()) -> Cow<'_, str> {
+                $object::group(&())
+            }
+
+            fn version((): &()) -> Cow<'_, str> {
+                $object::version(&())
+            }
+
+            fn plural((): &()) -> Cow<'_, str> {
+                $object::plural(&())
+            }
+
+            fn meta(&self) -> &ObjectMeta {
+                &self.$field.metadata
+            }
+
+            fn meta_mut(&mut self) -> &mut ObjectMeta {
+                &mut self.$field.metadata
+            }
+        }
+    };
+}
+
+seen!(SeenJob, job: ContentJob, KIND_CONTENT_JOB);
+seen!(SeenApp, app: ContentApp, KIND_CONTENT_APP);
+
+/// An object before its parts are read.
+#[derive(Deserialize)]
+struct Raw {
+    metadata: ObjectMeta,
+    #[serde(default)]
+    spec: Value,
+    #[serde(default)]
+    status: Value,
+}
+
+/// One part of an object, or what is wrong with it.
 fn part<T: DeserializeOwned>(name: &str, value: Value) -> (Option<T>, Option<String>) {
     if value.is_null() {
         return (None, None);
@@ -74,35 +123,6 @@ pub fn trim(metadata: &mut ObjectMeta) {
     metadata.managed_fields = None;
     if let Some(annotations) = &mut metadata.annotations {
         annotations.remove(LAST_APPLIED);
-    }
-}
-
-impl kube::Resource for SeenJob {
-    type DynamicType = ();
-    type Scope = NamespaceResourceScope;
-
-    fn kind((): &()) -> Cow<'_, str> {
-        ContentJob::kind(&())
-    }
-
-    fn group((): &()) -> Cow<'_, str> {
-        ContentJob::group(&())
-    }
-
-    fn version((): &()) -> Cow<'_, str> {
-        ContentJob::version(&())
-    }
-
-    fn plural((): &()) -> Cow<'_, str> {
-        ContentJob::plural(&())
-    }
-
-    fn meta(&self) -> &ObjectMeta {
-        &self.job.metadata
-    }
-
-    fn meta_mut(&mut self) -> &mut ObjectMeta {
-        &mut self.job.metadata
     }
 }
 

@@ -6,27 +6,30 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use k8s_openapi::api::core::v1::{Event, Pod};
 use kube::ResourceExt;
 
+use super::apps::view::{self as apps, AppView};
 use super::cache::Cache;
 use super::health::Health;
 use super::index::{Awaited, Index, awaited_archive};
 use super::pod_events::PodEvents;
 use super::schedule::Key;
-use super::seen::{SeenJob, trim};
+use super::seen::{SeenApp, SeenJob, trim};
 use super::worker::Triggers;
 use crate::api::resource::ContentJob;
 use crate::api::status::{ContentJobStatus, SUCCEEDED};
-use crate::names::{KIND_CONTENT_JOB, LABEL_ENVIRONMENT};
+use crate::names::KIND_CONTENT_JOB;
 use crate::reason::Reason;
 
 /// What is watched, in the words of the API.
-pub const WATCHED: [&str; 3] = ["contentjobs", "pods", "events"];
+pub const WATCHED: [&str; 4] = ["contentjobs", "contentapps", "pods", "events"];
 
 /// What was seen.
 #[derive(Debug)]
 pub struct View {
     /// The jobs.
     pub jobs: Arc<Cache<SeenJob>>,
-    /// The Pods of jobs.
+    /// The applications.
+    pub apps: AppView,
+    /// The Pods of jobs and applications.
     pub pods: Cache<Pod>,
     /// Warnings about Pods.
     pub events: PodEvents,
@@ -52,6 +55,7 @@ impl View {
     pub fn new() -> Self {
         Self {
             jobs: Arc::default(),
+            apps: AppView::default(),
             pods: Cache::default(),
             events: PodEvents::default(),
             index: Index::default(),
@@ -61,7 +65,7 @@ impl View {
         }
     }
 
-    /// Has jobs looked at from now on, beginning with all that there are.
+    /// Has jobs and applications looked at from now on, beginning with all that there are.
     pub fn look_from_now_on(&self, triggers: Triggers) {
         *self.triggers() = Some(triggers);
         for seen in self.jobs.all() {
@@ -70,6 +74,45 @@ impl View {
         let owners: Vec<String> = self.owners().keys().cloned().collect();
         for job in owners {
             self.ask(job);
+        }
+        self.ask_all_apps();
+    }
+
+    /// Asks for a look at every application.
+    pub fn ask_all_apps(&self) {
+        for seen in self.apps.apps.all() {
+            self.ask(apps::key_of(&seen.name_any()));
+        }
+    }
+
+    /// An application is as it is given here.
+    pub fn app_seen(&self, seen: SeenApp) {
+        let name = seen.name_any();
+        if self.apps.apps.learn(seen) {
+            self.ask(apps::key_of(&name));
+        }
+    }
+
+    /// A write of our own made this of an application.
+    pub fn app_written(&self, seen: SeenApp) {
+        self.apps.apps.learn_answer(seen);
+    }
+
+    /// An application is gone.
+    pub fn app_gone(&self, name: &str, uid: Option<&str>) {
+        if self.apps.apps.forget(name, uid) {
+            let key = apps::key_of(name);
+            self.index.gone(&key);
+            self.ask(key);
+        }
+    }
+
+    /// Every application was told anew; others are gone.
+    pub fn apps_listed(&self) {
+        for gone in self.apps.apps.end_list() {
+            let key = apps::key_of(&gone.name_any());
+            self.index.gone(&key);
+            self.ask(key);
         }
     }
 
@@ -88,19 +131,28 @@ impl View {
     /// A job is as it is given here.
     pub fn job_seen(&self, seen: SeenJob) {
         let name = Key::from(seen.name_any());
-        if self.take_job(seen) {
+        if self.take_job(seen, Cache::learn) {
+            self.ask(name);
+        }
+    }
+
+    /// A run is news for the job whose schedule made it.
+    fn ask_template(&self, run: Option<&SeenJob>) {
+        if let Some((name, _)) = run.and_then(|run| template(&run.job)) {
             self.ask(name);
         }
     }
 
     /// A write of our own made this of a job: whoever wrote it knows, so nobody is asked to look at it.
     pub fn job_written(&self, seen: SeenJob) {
-        self.take_job(seen);
+        self.take_job(seen, Cache::learn_answer);
     }
 
     /// A job is gone.
     pub fn job_gone(&self, name: &str, uid: Option<&str>) {
+        let known = self.jobs.get(name);
         if self.jobs.forget(name, uid) {
+            self.ask_template(known.as_deref());
             let name = Key::from(name);
             self.index.gone(&name);
             self.ask_those_who_wait(&name);
@@ -111,6 +163,7 @@ impl View {
     /// Every job was told anew; others are gone.
     pub fn jobs_listed(&self) {
         for gone in self.jobs.end_list() {
+            self.ask_template(Some(&gone));
             let name = Key::from(gone.name_any());
             self.index.gone(&name);
             self.ask_those_who_wait(&name);
@@ -127,25 +180,30 @@ impl View {
 
     /// A Pod is as it is given here.
     pub fn pod_seen(&self, pod: Pod) {
-        if let Some(job) = self.take_pod(pod) {
+        if let Some(job) = self.take_pod(pod, Cache::learn) {
             self.ask(job);
         }
     }
 
     /// An answer to a call of our own shows this of a Pod: whoever called knows, so nobody is asked to look.
     pub fn pod_written(&self, pod: Pod) {
-        self.take_pod(pod);
+        self.take_pod(pod, Cache::learn_answer);
     }
 
     /// Takes a Pod over; gives the job that it is news for.
-    fn take_pod(&self, mut pod: Pod) -> Option<String> {
+    fn take_pod(&self, mut pod: Pod, learn: fn(&Cache<Pod>, Pod) -> bool) -> Option<String> {
         trim(&mut pod.metadata);
         let owner = owner(&pod);
         if let Some(uid) = &pod.metadata.uid {
             self.events.pod_seen(uid);
         }
         let name = pod.name_any();
-        let news = self.pods.learn(pod);
+        let app = apps::owner(&pod);
+        let news = learn(&self.pods, pod);
+        if let Some((app, uid)) = app.filter(|_| news) {
+            self.apps.pod_told(&uid, &name);
+            self.ask(apps::key_of(&app));
+        }
         let (job, _) = owner.filter(|_| news)?;
         self.owners().entry(job.clone()).or_default().insert(name);
         Some(job)
@@ -169,6 +227,10 @@ impl View {
     fn pod_forgotten(&self, pod: &Pod) {
         if let Some(uid) = &pod.metadata.uid {
             self.events.pod_gone(uid);
+        }
+        if let Some((app, uid)) = apps::owner(pod) {
+            self.apps.pod_gone(&uid, &pod.name_any());
+            self.ask(apps::key_of(&app));
         }
         let Some((job, _)) = owner(pod) else { return };
         let mut owners = self.owners();
@@ -197,19 +259,35 @@ impl View {
         if let Some((job, _)) = pod.as_deref().and_then(owner) {
             self.ask(job);
         }
+        if let Some((app, uid)) = pod.as_deref().and_then(apps::owner) {
+            if let Some(pod) = &pod {
+                self.apps.pod_told(&uid, &pod.name_any());
+            }
+            self.ask(apps::key_of(&app));
+        }
     }
 
-    fn take_job(&self, seen: SeenJob) -> bool {
+    fn take_job(&self, seen: SeenJob, learn: fn(&Cache<SeenJob>, SeenJob) -> bool) -> bool {
         let name = Key::from(seen.name_any());
         let before = self.jobs.get(&name);
-        let told = is_install(&seen.job) && is_told(before.as_deref().map(|seen| &seen.job), &seen.job);
+        let told = is_told(before.as_deref().map(|seen| &seen.job), &seen.job);
         let awaited = awaited_archive(&seen.job);
-        let news = self.jobs.learn(seen);
+        let deployed = deployed(before.as_deref().map(|seen| &seen.job), &seen.job);
+        let run = template(&seen.job);
+        let news = learn(&self.jobs, seen);
+        if let Some((job, _)) = run.filter(|_| news) {
+            self.ask(job);
+        }
         if news {
             self.index.seen(&name, awaited);
         }
         if news && told {
             self.ask_those_who_wait(&name);
+        }
+        if let Some(content) = deployed.filter(|_| news) {
+            for app in self.apps.of_content(&content) {
+                self.ask(app);
+            }
         }
         news
     }
@@ -231,11 +309,30 @@ pub fn owner(pod: &Pod) -> Option<(String, String)> {
     Some((owner.name.clone(), owner.uid.clone()))
 }
 
-fn is_install(job: &ContentJob) -> bool {
-    job.labels().contains_key(LABEL_ENVIRONMENT)
+/// Name and uid of the job whose schedule made this one.
+#[must_use]
+pub fn template(run: &ContentJob) -> Option<(String, String)> {
+    let owners = run.metadata.owner_references.as_deref().unwrap_or_default();
+    let owner = owners
+        .iter()
+        .find(|owner| owner.kind == KIND_CONTENT_JOB && owner.controller == Some(true))?;
+    Some((owner.name.clone(), owner.uid.clone()))
 }
 
-/// Whether those who wait for an installation are to hear of this change: it has ended, or something new is wrong with
+/// The content item of which a job has deployed something, or made a result, since it was last seen.
+fn deployed(before: Option<&ContentJob>, after: &ContentJob) -> Option<String> {
+    let made = |job: &ContentJob| {
+        let status = job.status.as_ref()?;
+        Some((status.bundle.clone(), status.result.clone()))
+    };
+    let after_made = made(after)?;
+    if before.and_then(made).as_ref() == Some(&after_made) {
+        return None;
+    }
+    after.status.as_ref()?.content.clone()
+}
+
+/// Whether those who wait for an installation or a deployment are to hear of this change: it has ended, or something new is wrong with
 /// it. Its mere progress they read when they look the next time.
 fn is_told(before: Option<&ContentJob>, after: &ContentJob) -> bool {
     let said = |job: Option<&ContentJob>| job.and_then(|job| succeeded(job.status.as_ref()?));

@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::seen::SeenJob;
+use super::seen::{SeenApp, SeenJob};
 use super::view::View;
 use crate::telemetry::metrics::{ByResource, Metrics};
 
@@ -23,7 +23,7 @@ const LASTS: u32 = 60;
 const PAUSES: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
 /// An error that comes so long after the one before it is the first of others.
 const CALM: Duration = Duration::from_secs(30);
-/// Pods that belong to jobs.
+/// Pods that belong to jobs and applications.
 pub const OUR_PODS: &str = "app.kubernetes.io/managed-by=offhost,app.kubernetes.io/name=offhost-content";
 /// What goes wrong with Pods.
 const WARNINGS: &str = "involvedObject.kind=Pod,type!=Normal";
@@ -77,7 +77,29 @@ impl Watched for SeenJob {
     }
 
     fn gone(self, view: &View) {
+        view.jobs.end(self.meta().uid.as_deref());
         view.job_gone(&self.name_any(), self.meta().uid.as_deref());
+    }
+}
+
+impl Watched for SeenApp {
+    const RESOURCE: &'static str = "contentapps";
+
+    fn begin_list(view: &View) {
+        view.apps.apps.begin_list();
+    }
+
+    fn end_list(view: &View) {
+        view.apps_listed();
+    }
+
+    fn seen(self, view: &View) {
+        view.app_seen(self);
+    }
+
+    fn gone(self, view: &View) {
+        view.apps.apps.end(self.meta().uid.as_deref());
+        view.app_gone(&self.name_any(), self.meta().uid.as_deref());
     }
 }
 
@@ -97,6 +119,7 @@ impl Watched for Pod {
     }
 
     fn gone(self, view: &View) {
+        view.pods.end(self.metadata.uid.as_deref());
         view.pod_gone(&self);
     }
 }
@@ -117,6 +140,7 @@ pub async fn watch(watches: Watches) {
     let config = Config::default().timeout(LASTS);
     tokio::join!(
         one::<SeenJob>(&watches, config.clone()),
+        one::<SeenApp>(&watches, config.clone()),
         one::<Pod>(&watches, config.clone().labels(OUR_PODS)),
         one::<Event>(&watches, config.fields(WARNINGS)),
     );

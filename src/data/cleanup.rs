@@ -244,6 +244,7 @@ impl Sweeper<'_> {
     fn environments(&mut self) {
         for (top, prefix, depth) in [
             (layout::python_environments(), STAGING_PREFIX, 2),
+            (layout::node_environments(), STAGING_PREFIX, 1),
             (layout::packrat(), STAGING_PREFIX, 5),
             (layout::r_data(), R_STAGING_PREFIX, 1),
             (PathBuf::from("runtime"), STAGING_PREFIX, 0),
@@ -299,6 +300,8 @@ impl Sweeper<'_> {
     }
 
     fn interrupted(&mut self, job: &Path) {
+        // Answers of a visitor may be in them, which are nobody's business any more.
+        self.remove(&job.join("task.inputs"), "inputs of a killed job");
         match interrupted::close(job, Timestamp::now()) {
             Ok(false) => self.remove(job, "record of a job that never began"),
             Err(StoreError::Io(failure)) => self.swept.failed.push(failure),

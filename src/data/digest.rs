@@ -1,4 +1,5 @@
-//! The digest of a tree: the same for the same paths, kinds, execute bits and bytes, whatever times and owners.
+//! The digest of a tree: the same for the same paths, kinds, execute bits and bytes, whatever times and owners. What
+//! Python has compiled beside its sources says nothing that they do not.
 
 use std::io::Read;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -11,6 +12,9 @@ use sha2::{Digest, Sha256};
 
 use super::failure::{Context, IoFailure};
 use super::fdio;
+
+/// Where Python keeps what it has compiled: it comes by itself when a program beside it is run.
+pub const BYTECODE: &str = "__pycache__";
 
 /// SHA-256 over the tree at `root`, in hexadecimal.
 ///
@@ -30,7 +34,11 @@ pub(crate) fn digest_opened(dir: BorrowedFd<'_>, root: &Path) -> Result<String, 
         let opened = fdio::open_below(dir, &relative).during("open", &path)?;
         for entry in fdio::entries(opened.as_fd()).during("read directory", &path)? {
             let name = relative.join(entry.os_name());
-            if entry.kind == FileType::Directory {
+            let is_directory = entry.kind == FileType::Directory;
+            if is_directory && entry.os_name() == BYTECODE {
+                continue;
+            }
+            if is_directory {
                 waiting.push(name.clone());
             }
             paths.push((name, entry));
@@ -77,7 +85,7 @@ fn field(hash: &mut Sha256, kind: u8, bytes: &[u8]) {
     hash.update(bytes);
 }
 
-fn contents(hash: &mut Sha256, mut file: std::fs::File, buffer: &mut [u8]) -> std::io::Result<()> {
+pub(super) fn contents(hash: &mut Sha256, mut file: std::fs::File, buffer: &mut [u8]) -> std::io::Result<()> {
     loop {
         match file.read(buffer)? {
             0 => return Ok(()),
@@ -110,6 +118,9 @@ mod tests {
         let renamed = tree_digest(&tree).unwrap();
         std::fs::write(tree.join("a/g"), "two").unwrap();
         let changed = tree_digest(&tree).unwrap();
+        std::fs::create_dir_all(tree.join("a/__pycache__")).unwrap();
+        std::fs::write(tree.join("a/__pycache__/g.cpython-311.pyc"), "x").unwrap();
+        assert_eq!(tree_digest(&tree).unwrap(), changed);
         let all = std::collections::BTreeSet::from([first, executable, renamed, changed]);
         assert_eq!(all.len(), 4);
     }

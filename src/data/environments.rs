@@ -35,7 +35,7 @@ pub enum EnvironmentError {
         /// Where it should be.
         path: PathBuf,
     },
-    /// An installation left no Python environment.
+    /// An installation left no environment.
     #[error("the installation left no environment in '{}'; see its log", path.display())]
     NoEnvironment {
         /// Where it should be.
@@ -218,7 +218,7 @@ impl<'a> Environments<'a> {
         })
     }
 
-    /// Puts a finished Python environment in place: written to the disk first, then one rename that never replaces.
+    /// Puts a finished environment in place: written to the disk first, then one rename that never replaces.
     ///
     /// # Errors
     /// It is none, or can not be stored; it is removed then.
@@ -235,11 +235,20 @@ impl<'a> Environments<'a> {
     /// It is none, or can not be stored.
     pub fn try_publish(&self, staging: &Staging) -> Result<Published, EnvironmentError> {
         let made = staging.path();
-        if fdio::names(made)?.is_empty() {
+        if fdio::names(made)?.is_empty() || !self.has_its_modules(staging) {
             let path = made.to_owned();
             return Err(EnvironmentError::NoEnvironment { path });
         }
         Ok(published(put_in_place(made, staging.target())?))
+    }
+
+    /// Of an environment of Node.js packages only that directory is mounted: it must be one, and no link to another.
+    fn has_its_modules(&self, staging: &Staging) -> bool {
+        let is_node = staging
+            .target()
+            .starts_with(self.data.path(layout::node_environments()));
+        let modules = staging.path().join("node_modules");
+        !is_node || std::fs::symlink_metadata(modules).is_ok_and(|meta| meta.is_dir())
     }
 
     /// Removes what is left of a staging directory, and lets others make the environment.

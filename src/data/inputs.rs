@@ -7,7 +7,7 @@ use super::dir::Owner;
 use super::failure::{Context, IoFailure};
 use super::{remove, sync};
 
-/// Writes files, by name and text, into the new directory `directory` for `owner` alone to read: parameters may be nobody
+/// Writes files, by name and content, into the new directory `directory` for `owner` alone to read: parameters may be nobody
 /// else's business. They are shown to the process read-only, so owning them gives it no right to change them. What an
 /// earlier try left is replaced.
 ///
@@ -15,14 +15,14 @@ use super::{remove, sync};
 /// A file can not be written or given away.
 pub fn write_inputs<'f>(
     directory: &Path,
-    files: impl Iterator<Item = (&'f str, &'f str)>,
+    files: impl Iterator<Item = (&'f str, &'f [u8])>,
     owner: Option<Owner>,
 ) -> Result<(), IoFailure> {
     remove::remove_tree(directory)?;
     std::fs::create_dir(directory).during("make directory", directory)?;
-    for (name, text) in files {
+    for (name, content) in files {
         let path = directory.join(name);
-        std::fs::write(&path, text).during("write", &path)?;
+        std::fs::write(&path, content).during("write", &path)?;
         give(&path, owner, 0o400)?;
     }
     sync::sync_tree(directory)?;

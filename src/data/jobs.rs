@@ -158,7 +158,15 @@ impl Workspace {
     /// # Errors
     /// The key is taken, `connect-workspaces` belongs to somebody else, or a directory can not be made.
     pub fn make(temp_dir: &Path, key: &str, owner: Option<Owner>) -> Result<Self, IoFailure> {
-        let parent = workspaces(temp_dir)?;
+        Self::make_in(&temp_dir.join(WORKSPACES), key, owner)
+    }
+
+    /// The same in this directory, which is made where it is missing.
+    ///
+    /// # Errors
+    /// As for [`Workspace::make`].
+    pub(crate) fn make_in(parent: &Path, key: &str, owner: Option<Owner>) -> Result<Self, IoFailure> {
+        let parent = workspaces(parent)?;
         let path = parent.join(key);
         let claim =
             Claim::make(&path)?.ok_or_else(|| IoFailure::new("make directory", &path, Errno::EXIST))?;
@@ -187,9 +195,9 @@ impl Workspace {
     }
 }
 
-/// `connect-workspaces`, made (mode 0711) where it is missing. In `/tmp` anybody can have made it first.
-fn workspaces(temp_dir: &Path) -> Result<PathBuf, IoFailure> {
-    let path = temp_dir.join(WORKSPACES);
+/// The directory of workspaces, made (mode 0711) where it is missing. In `/tmp` anybody can have made it first.
+fn workspaces(path: &Path) -> Result<PathBuf, IoFailure> {
+    let path = path.to_owned();
     match rustix::fs::mkdir(&path, Mode::from_raw_mode(0o711)) {
         Ok(()) => {
             let made = fdio::open_dir_nofollow(&path).during("open", &path)?;

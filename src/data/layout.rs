@@ -142,6 +142,12 @@ pub fn python_environments() -> PathBuf {
     PathBuf::from("python-environments")
 }
 
+/// `node-environments`, with `VERSION/KEY` below it.
+#[must_use]
+pub fn node_environments() -> PathBuf {
+    PathBuf::from("node-environments")
+}
+
 /// `python-environments/pip/VERSION/KEY` (PK2).
 #[must_use]
 pub fn python_environment(version: &str, key: &str) -> PathBuf {

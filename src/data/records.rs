@@ -104,6 +104,24 @@ pub struct BundleRecord {
     /// The job of a cluster that deployed it, by its uid.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub job: Option<String>,
+    /// The account of the application that it was given to. From then on it is not what was deployed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given: Option<Given>,
+}
+
+/// The account that a bundle was given to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Given {
+    /// User id.
+    pub uid: u32,
+    /// Group id.
+    pub gid: u32,
+    /// Whether the group can do there what the account can.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub shared: bool,
+    /// Whether all of it was.
+    pub whole: bool,
 }
 
 /// One deployment.

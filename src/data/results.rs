@@ -6,9 +6,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::activate::{Renders, ResultRecord};
 use super::bundles;
-use super::dir;
+use super::dir::{self, DataDir};
 use super::failure::IoFailure;
-use super::layout;
+use super::fdio;
+use super::layout::{self, ContentId, Variant};
 use super::lock::{FileLock, Probe};
 use super::result_error::ResultError;
 
@@ -38,6 +39,20 @@ pub enum ResultState {
     Rendering,
     /// Its job was cut off; the next sweep removes it.
     Abandoned,
+}
+
+/// The possible variants of a content item, by name: the directories of bundles, which lie beside them, hold no results.
+///
+/// # Errors
+/// The directory can not be read.
+pub fn variants(data: &DataDir, content: &ContentId) -> Result<Vec<Variant>, IoFailure> {
+    let mut names = fdio::names(&data.path(layout::content_reports(content)))?;
+    names.retain(|name| !name.starts_with('.'));
+    names.sort();
+    Ok(names
+        .iter()
+        .filter_map(|name| Variant::parse(name).ok())
+        .collect())
 }
 
 impl Renders<'_> {
@@ -115,6 +130,16 @@ impl Renders<'_> {
         }
         removed.sort_unstable();
         Ok(removed)
+    }
+
+    /// Removes all results of the variant, and that they ever were. Nobody may be making one.
+    ///
+    /// # Errors
+    /// Something of it can not be removed.
+    pub fn remove_all(&self) -> Result<(), IoFailure> {
+        let dir = self.dir();
+        dir::take_away(&dir)?;
+        bundles::remove_file(&layout::lock_beside(&dir))
     }
 
     /// Directory first: a record without a directory is nothing, a directory in pieces with one would be served.

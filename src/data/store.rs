@@ -72,9 +72,11 @@ impl<'a> Store<'a> {
         self.bundle_record(content, latest).ok()
     }
 
-    /// The same, if it is of this digest.
+    /// The same, if it is of this digest and untouched.
     fn latest_of(&self, content: &ContentId, digest: &str) -> Option<BundleRecord> {
-        self.latest(content).filter(|record| record.digest == digest)
+        // What an application has had to write in is not that any more, whatever it looks like (AP2).
+        self.latest(content)
+            .filter(|record| record.digest == digest && record.given.is_none())
     }
 
     fn reuse(&self, deploy: &Deploy<'_>, record: BundleRecord) -> Result<Deployed, StoreError> {
@@ -134,6 +136,7 @@ impl<'a> Store<'a> {
             deployed: deploy.now,
             source,
             job: deploy.job.map(str::to_owned),
+            given: None,
         };
         sync::sync_tree(staging)?;
         // The record first: the rename of the directory is what makes the bundle exist.
@@ -189,16 +192,25 @@ impl<'a> Store<'a> {
         write_json(&self.data.path(layout::content_record(content)), &record)
     }
 
+    /// The names of all content items, of which one may be on its way in or out.
+    ///
+    /// # Errors
+    /// The directory can not be read.
+    pub fn names(&self) -> Result<Vec<ContentId>, IoFailure> {
+        let names = fdio::names(&self.data.path(layout::contents()))?;
+        Ok(names
+            .iter()
+            .filter_map(|name| ContentId::parse(name).ok())
+            .collect())
+    }
+
     /// All content items, by name.
     ///
     /// # Errors
     /// A record can not be read.
     pub fn list(&self) -> Result<Vec<ContentEntry>, StoreError> {
         let mut entries = Vec::new();
-        for name in fdio::names(&self.data.path(layout::contents()))? {
-            let Ok(content) = ContentId::parse(&name) else {
-                continue;
-            };
+        for content in self.names()? {
             let Some(record) = read_json(&self.data.path(layout::content_record(&content)))? else {
                 continue;
             };

@@ -4,7 +4,10 @@ use std::borrow::Cow;
 use std::path::{Component, Path, PathBuf};
 
 use super::layout::{ACTIVE, COPY_PREFIX, parse_number};
-use crate::names::{MOUNT_APP, MOUNT_LOG, MOUNT_PACKRAT, MOUNT_PYTHON, MOUNT_R, MOUNT_REPORT, MOUNT_RUNTIME};
+use crate::names::{
+    MOUNT_APP, MOUNT_LOG, MOUNT_NODE, MOUNT_NODE_MODULES, MOUNT_PACKRAT, MOUNT_PYTHON, MOUNT_R, MOUNT_REPORT,
+    MOUNT_RUNTIME,
+};
 
 /// What the process's `app` directory is on the machine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,7 +42,7 @@ pub struct JobPaths {
 
 impl JobPaths {
     /// Each directory of the process, and what it is below `DataDir`.
-    fn table(&self) -> [(&'static str, String); 7] {
+    fn table(&self) -> [(&'static str, String); 9] {
         let known =
             |value: &Option<String>, otherwise: &str| value.clone().unwrap_or_else(|| otherwise.into());
         let (xx, yy, tt) = (
@@ -60,6 +63,11 @@ impl JobPaths {
             (MOUNT_R, "R".to_owned()),
             (MOUNT_PACKRAT, "packrat".to_owned()),
             (MOUNT_PYTHON, "python-environments".to_owned()),
+            (MOUNT_NODE, "node-environments".to_owned()),
+            (
+                MOUNT_NODE_MODULES,
+                "node-environments/VERSION/KEY/node_modules".to_owned(),
+            ),
             (MOUNT_LOG, format!("jobs/{xx}/{tt}/log")),
             (
                 MOUNT_RUNTIME,
@@ -127,6 +135,10 @@ fn seen_as(parts: &[&str]) -> Option<(&'static str, usize)> {
         ["R", ..] => Some((MOUNT_R, 1)),
         ["packrat", ..] => Some((MOUNT_PACKRAT, 1)),
         ["python-environments", ..] => Some((MOUNT_PYTHON, 1)),
+        ["node-environments", _, key, "node_modules", ..] if !key.starts_with('.') => {
+            Some((MOUNT_NODE_MODULES, 4))
+        }
+        ["node-environments", ..] => Some((MOUNT_NODE, 1)),
         _ => None,
     }
 }

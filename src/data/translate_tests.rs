@@ -34,6 +34,11 @@ fn each_directory_has_its_place() {
             "python-environments/pip/3.11.2/k",
             "python-environments/pip/3.11.2/k",
         ),
+        ("node-environments/20.1.0/k/node_modules/a", "node_modules/a"),
+        (
+            "node-environments/20.1.0/.staging-j/node_modules",
+            "node-environments/20.1.0/.staging-j/node_modules",
+        ),
         ("jobs/sales/k1/log/out", "log/out"),
     ] {
         let sandbox = format!("/opt/rstudio-connect/mnt/{sandbox}");

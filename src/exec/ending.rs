@@ -26,6 +26,10 @@ pub(crate) enum Act {
 #[derive(Debug)]
 pub(crate) struct Ending {
     grace: Duration,
+    /// Time after SIGINT, where that comes before SIGTERM,
+    interrupt: Option<Duration>,
+    /// and whether it runs.
+    interrupted: bool,
     deadline: Option<Instant>,
     cause: Option<EndCause>,
 }
@@ -36,9 +40,17 @@ impl Ending {
     pub(crate) fn new(timeout: Option<Duration>, grace: Duration, now: Instant) -> Self {
         Self {
             grace,
+            interrupt: None,
+            interrupted: false,
             deadline: timeout.and_then(|timeout| now.checked_add(timeout)),
             cause: None,
         }
+    }
+
+    /// The same, of a process that is told with SIGINT first and gets this time until SIGTERM.
+    #[must_use]
+    pub(crate) fn interrupting(self, interrupt: Option<Duration>) -> Self {
+        Self { interrupt, ..self }
     }
 
     /// When [`Self::time_is_over`] is to be called.
@@ -53,14 +65,17 @@ impl Ending {
         self.cause
     }
 
-    /// The deadline has passed: first the process's time, then its time of grace.
+    /// The deadline has passed: first the process's time, then its times to end.
     pub(crate) fn time_is_over(&mut self, now: Instant) -> Act {
+        if std::mem::take(&mut self.interrupted) {
+            self.deadline = now.checked_add(self.grace);
+            return Act::Pass(libc::SIGTERM);
+        }
         if self.cause.is_some() {
             self.deadline = None;
             return Act::Kill;
         }
-        self.told(EndCause::Timeout, now);
-        Act::Pass(libc::SIGTERM)
+        self.told(EndCause::Timeout, libc::SIGTERM, now)
     }
 
     /// A signal came.
@@ -70,7 +85,7 @@ impl Ending {
             return Act::Kill;
         }
         if asks_for_the_end(signal) {
-            self.told(EndCause::Stopped, now);
+            return self.told(EndCause::Stopped, signal, now);
         }
         Act::Pass(signal)
     }
@@ -82,11 +97,14 @@ impl Ending {
     }
 
     /// The time of grace runs from the first request on: asking again does not lengthen it.
-    fn told(&mut self, cause: EndCause, now: Instant) {
+    fn told(&mut self, cause: EndCause, signal: i32, now: Instant) -> Act {
         if self.cause.is_none() {
             self.cause = Some(cause);
-            self.deadline = now.checked_add(self.grace);
+            self.interrupted = self.interrupt.is_some();
+            self.deadline = now.checked_add(self.interrupt.unwrap_or(self.grace));
         }
+        // Asked twice, it still has the time to end as it should.
+        Act::Pass(if self.interrupted { libc::SIGINT } else { signal })
     }
 }
 
@@ -133,6 +151,23 @@ mod tests {
         assert_eq!(ending.cause(), Some(EndCause::Timeout));
         assert_eq!(ending.time_is_over(over + GRACE), Act::Kill);
         assert_eq!(ending.deadline(), None);
+    }
+
+    /// Proves: PK5 (L, P)
+    #[test]
+    fn a_process_that_is_interrupted_first_gets_both_times() {
+        let now = Instant::now();
+        let first = Duration::from_secs(2);
+        let mut ending = Ending::new(None, GRACE, now).interrupting(Some(first));
+        assert_eq!(ending.signal(libc::SIGTERM, now), Act::Pass(libc::SIGINT));
+        assert_eq!(ending.signal(libc::SIGTERM, now), Act::Pass(libc::SIGINT));
+        assert_eq!(ending.deadline(), Some(now + first));
+        assert_eq!(ending.time_is_over(now + first), Act::Pass(libc::SIGTERM));
+        assert_eq!(ending.deadline(), Some(now + first + GRACE));
+        assert_eq!(ending.signal(libc::SIGTERM, now), Act::Pass(libc::SIGTERM));
+        assert_eq!(ending.time_is_over(now + first + GRACE), Act::Kill);
+        assert_eq!(ending.deadline(), None);
+        assert_eq!(ending.cause(), Some(EndCause::Stopped));
     }
 
     /// Proves: SB7 (L)

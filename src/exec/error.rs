@@ -98,6 +98,14 @@ fn hint(step: &str, error: &io::Error) -> String {
             "a security policy of this machine forbids it: in a container allow mount(2), for example with \
              AppArmor and seccomp unconfined"
         }
+        (_, Some(Errno::NOSPC)) => {
+            "a limit of the kernel is reached: raise fs.mount-max, fs.inotify.max_user_watches or \
+             user.max_*_namespaces with sysctl"
+        }
+        (_, Some(Errno::INVAL)) => {
+            "the kernel does not take it in this form: Linux 5.12 or later is needed, and its log may say more"
+        }
+        (_, Some(Errno::INTR)) => "it was interrupted: start the process again",
         _ => "",
     }
     .to_owned()

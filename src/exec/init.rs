@@ -1,31 +1,34 @@
 //! The first process of the sandbox: makes it, starts the content's process, reaps, and ends with it (SB7).
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
 use rustix::event::{PollFd, PollFlags};
 use rustix::fs::Mode;
+use rustix::io::Errno;
 
 use super::ending::ended;
 use super::error::{Step, StepError, say};
 use super::payload::{self, Program, Surroundings};
+use super::ready::ReadyWatch;
 use super::{limits, masks, mounts, privileges, resolve, sys, tree};
 use crate::sandbox::{Report, SandboxMode, SandboxSpec};
 
-/// Runs to the end of the content's process; never returns to the caller's code.
+/// Runs to the end of the content's process; never returns to the caller's code. `listener` is what the process inherits.
 ///
 /// `orders` is read for one byte when the outside is ready, and then for the signals that it sends; `report` takes what
 /// happens, one JSON object a line.
-pub(crate) fn run(spec: &SandboxSpec, orders: OwnedFd, report: OwnedFd) -> ! {
+pub(crate) fn run(spec: &SandboxSpec, orders: OwnedFd, report: OwnedFd, listener: Option<OwnedFd>) -> ! {
     let mut report = std::fs::File::from(report);
-    let code = match start(spec, &orders) {
+    let code = match start(spec, &orders, listener) {
         Ok(Started {
             payload,
             signals,
             layers,
+            ready,
         }) => {
             say(&mut report, &Report::Started { pid: 0, layers });
-            let status = attend(payload, &signals, &orders);
+            let status = attend(payload, &signals, &orders, ready, &mut report);
             say(&mut report, &ended(status, None));
             0
         }
@@ -45,32 +48,41 @@ struct Started {
     signals: OwnedFd,
     /// The layers in force, for people.
     layers: Vec<String>,
+    /// Waits for its word that it can answer, if it serves.
+    ready: Option<ReadyWatch>,
 }
 
 /// Makes the sandbox and starts the process.
-fn start(spec: &SandboxSpec, orders: &OwnedFd) -> Result<Started, StepError> {
+fn start(spec: &SandboxSpec, orders: &OwnedFd, listener: Option<OwnedFd>) -> Result<Started, StepError> {
     wait_for_go(orders)?;
     let signals = sys::signal_fd().step("block signals", "signalfd")?;
     let mut layers = namespaces(spec.mode);
-    layers.extend(set_up_mounts(spec)?);
-    limits::apply(&spec.rlimits)?;
+    let landlock = privileges::landlock();
+    layers.extend(set_up_mounts(spec, landlock.is_some())?);
+    layers.extend(limits::apply(&spec.rlimits)?);
     privileges::become_account(spec)?;
-    layers.extend(privileges::lock_down()?);
+    layers.extend(privileges::lock_down(landlock)?);
     require_second_wall(spec.mode, &layers)?;
     // The launcher may have died before the death signal was set: then the pipe has no writer any more.
     still_wanted(orders)?;
     rustix::process::umask(Mode::from_raw_mode(0o022));
+    let serve = spec.serve.as_ref();
+    let ready = serve
+        .map(|serve| ReadyWatch::begin(&serve.ready_file))
+        .transpose()?;
     let program = Program::new(spec.argv.clone(), spec.env.clone())?;
     let surroundings = Surroundings {
         cwd: &spec.cwd,
         rlimits: &[],
         streams: None,
+        listener: listener.as_ref().map(AsFd::as_fd),
     };
     let payload = payload::start(&program, &surroundings)?;
     Ok(Started {
         payload,
         signals,
         layers,
+        ready,
     })
 }
 
@@ -108,7 +120,8 @@ fn namespaces(mode: SandboxMode) -> Vec<String> {
 }
 
 /// Sources before masks before targets: a source lies below a masked directory, and a target may too.
-fn set_up_mounts(spec: &SandboxSpec) -> Result<Vec<String>, StepError> {
+/// `landlock` tells whether a domain will be entered.
+fn set_up_mounts(spec: &SandboxSpec, landlock: bool) -> Result<Vec<String>, StepError> {
     const STEP: &str = "expose";
     mounts::detach_from_machine().step("detach mounts from the machine", "/")?;
     let mut sources = Vec::new();
@@ -123,7 +136,7 @@ fn set_up_mounts(spec: &SandboxSpec) -> Result<Vec<String>, StepError> {
         sources.push((mount, bind));
     }
     // In a user namespace the kernel lets nothing be reached through the machine's processes, nor does Landlock.
-    let reachable = spec.mode == SandboxMode::Root && privileges::landlock().is_none();
+    let reachable = spec.mode == SandboxMode::Root && !landlock;
     let masks = masks::find(&spec.masks, reachable)?;
     masks.apply()?;
     let mut tree = tree::Tree::default();
@@ -155,7 +168,7 @@ fn mount_proc(mode: SandboxMode) -> Result<Vec<String>, StepError> {
             Ok(vec!["its own /proc".to_owned()])
         }
         // In most containers parts of /proc are covered, and a user namespace may then not mount a whole one.
-        Err(_) if mode != SandboxMode::Root => Ok(Vec::new()),
+        Err(Errno::PERM) if mode != SandboxMode::Root => Ok(Vec::new()),
         Err(error) => Err(error).step(STEP, "/proc"),
     }
 }
@@ -176,15 +189,30 @@ fn require_second_wall(mode: SandboxMode, layers: &[String]) -> Result<(), StepE
 
 /// Reaps everything that ends here and passes signals on, until the content's process has ended.
 /// When this process ends after it, the kernel ends all that is left in the PID namespace.
-fn attend(payload: i32, signals: &OwnedFd, orders: &OwnedFd) -> i32 {
+fn attend(
+    payload: i32,
+    signals: &OwnedFd,
+    orders: &OwnedFd,
+    mut ready: Option<ReadyWatch>,
+    report: &mut std::fs::File,
+) -> i32 {
     loop {
         while let Some((pid, status)) = sys::reap() {
             if pid == payload {
                 return status;
             }
         }
-        let mut polled = [signals, orders].map(|fd| PollFd::new(fd, PollFlags::IN));
-        match rustix::event::poll(&mut polled, None) {
+        if ready.as_mut().is_some_and(ReadyWatch::is_ready) {
+            // Its descriptor goes with it: a machine has few of them.
+            ready = None;
+            say(report, &Report::Ready);
+        }
+        let pause = ready.as_ref().and_then(ReadyWatch::pause);
+        let mut polled = [signals, orders]
+            .map(|fd| PollFd::new(fd, PollFlags::IN))
+            .to_vec();
+        polled.extend(ready.as_ref().and_then(ReadyWatch::polled));
+        match rustix::event::poll(&mut polled, pause.as_ref()) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             Err(_) => sys::exit_now(1),
         }

@@ -45,7 +45,8 @@ pub(crate) fn find(paths: &[MaskPath], procs: bool) -> Result<Masks, StepError> 
     }
     if procs || !targets.is_empty() {
         // The table of this very mount namespace: the ids differ from those of the machine's.
-        let table = mountinfo::parse(&mount_table().step(STEP, "/proc/self/mountinfo")?);
+        let text = mount_table().step(STEP, "/proc/self/mountinfo")?;
+        let table = mountinfo::parse(&text);
         let aliases = find_aliases(&table, &targets)?;
         targets.extend(aliases);
         if procs {
@@ -71,7 +72,7 @@ fn target(path: &Path, fd: OwnedFd) -> Result<Target, StepError> {
     })
 }
 
-fn find_aliases(table: &[MountEntry], targets: &[Target]) -> Result<Vec<Target>, StepError> {
+fn find_aliases(table: &[MountEntry<'_>], targets: &[Target]) -> Result<Vec<Target>, StepError> {
     let mut found = Vec::new();
     for masked in targets {
         let identity = resolve::identity(&masked.fd).step(STEP, masked.path.display())?;
@@ -94,7 +95,21 @@ fn find_aliases(table: &[MountEntry], targets: &[Target]) -> Result<Vec<Target>,
     Ok(found)
 }
 
-fn find_procs(table: &[MountEntry]) -> Result<Vec<Target>, StepError> {
+/// Every other place of this mount namespace at which what lies at `path` is mounted; none where that can not be told.
+pub(crate) fn other_places(path: &Path) -> Vec<PathBuf> {
+    let id = resolve::open_path(path).ok().and_then(|fd| mount_id(fd).ok());
+    let (Some(id), Ok(table)) = (id, mount_table()) else {
+        return Vec::new();
+    };
+    let same = |alias| match alias {
+        Alias::Same(path) => Some(path),
+        Alias::Inside(_) => None,
+    };
+    let aliases = mountinfo::aliases(&mountinfo::parse(&table), path, id);
+    aliases.into_iter().filter_map(same).collect()
+}
+
+fn find_procs(table: &[MountEntry<'_>]) -> Result<Vec<Target>, StepError> {
     let mut found = Vec::new();
     for path in mountinfo::other_procs(table) {
         match resolve::open_path(path) {

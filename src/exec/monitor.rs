@@ -14,15 +14,17 @@ use super::ending::{Act, Ending, exit_code};
 use super::error::{Step, StepError, say};
 use super::sys::{self, Forked};
 use super::{idmap, init, privileges};
-use crate::sandbox::{EndCause, Report, SandboxMode, SandboxSpec};
+use crate::sandbox::{EndCause, Met, Report, SandboxMode, SandboxSpec};
 
 /// What the launcher was started with.
 #[derive(Debug)]
 pub(crate) struct Outside {
     /// Takes the reports.
     pub(crate) report: fs::File,
-    /// Closed at the other end when the server is gone; `None` where nobody holds it.
-    pub(crate) lifeline: Option<OwnedFd>,
+    /// Closed at the other end when the server is gone.
+    pub(crate) lifeline: OwnedFd,
+    /// The listening socket that the process inherits, if it does.
+    pub(crate) listener: Option<OwnedFd>,
 }
 
 /// Launches one process and waits for its end. Gives the launcher's own exit code: the process's, 128 and the signal's
@@ -59,10 +61,11 @@ fn launch(spec: &SandboxSpec, outside: &mut Outside) -> Result<Report, StepError
     match sys::clone(namespaces(spec.mode)).step("create namespaces", "clone3")? {
         Forked::Child => {
             drop((giver, said_read, signals));
-            init::run(spec, orders, said_write)
+            init::run(spec, orders, said_write, outside.listener.take())
         }
         Forked::Parent(pid, pidfd) => {
-            drop((orders, said_write));
+            // Content that closes its socket has closed it.
+            drop((orders, said_write, outside.listener.take()));
             let mut first = First {
                 pid,
                 pidfd,
@@ -93,6 +96,28 @@ fn namespaces(mode: SandboxMode) -> u64 {
     u64::from((flags | user).cast_unsigned())
 }
 
+/// How the process is ended.
+fn ending(spec: &SandboxSpec) -> Ending {
+    let timeout = spec.timeout_ms.map(Duration::from_millis);
+    let interrupt = spec.serve.as_ref().and_then(|serve| serve.interrupt_ms);
+    Ending::new(timeout, Duration::from_millis(spec.grace_ms), Instant::now())
+        .interrupting(interrupt.map(Duration::from_millis))
+}
+
+/// Reads one report of the first process, if it is that of being ready. Another one, or none, is its last: that is left
+/// for its end.
+fn pass_ready_on(said: &mut BufReader<fs::File>, report: &mut fs::File) -> Result<(), StepError> {
+    const STEP: &str = "read the sandbox's report";
+    // A report is written at once, and is whole.
+    let held = said.fill_buf().step(STEP, "pipe")?;
+    let end = held.iter().position(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+    if matches!(serde_json::from_slice(&held[..end]), Ok(Report::Ready)) {
+        said.consume(end);
+        say(report, &Report::Ready);
+    }
+    Ok(())
+}
+
 /// The first process of the sandbox, seen from outside.
 struct First {
     pid: Pid,
@@ -111,7 +136,11 @@ impl First {
         if let Some(cgroup) = cgroup {
             cgroup.add(pid)?;
         }
-        self.order(b'g').step("let the first process go", "pipe")
+        match self.order(b'g') {
+            // It has ended already, and its report says why.
+            Err(rustix::io::Errno::PIPE) => Ok(()),
+            answer => answer.step("let the first process go", "pipe"),
+        }
     }
 
     fn order(&self, byte: u8) -> Result<(), rustix::io::Errno> {
@@ -154,16 +183,27 @@ impl First {
                 return Err(StepError::new(
                     "make the sandbox",
                     "its first process ended without a word",
-                    "",
+                    "it was ended from outside, or a security policy forbids a system call that never fails \
+                     otherwise: see the kernel's log",
                 ));
             }
         }
-        let cause = self.wait(spec, outside.lifeline.as_ref(), signals)?;
+        let cause = self.wait(spec, outside, signals, &mut said)?;
         line.clear();
         said.read_line(&mut line)
             .step("read the sandbox's report", "pipe")?;
+        if matches!(serde_json::from_str(&line), Ok(Report::Ready)) {
+            // It came with the end.
+            line.clear();
+            said.read_line(&mut line)
+                .step("read the sandbox's report", "pipe")?;
+        }
         let oom = cgroup.is_some_and(Cgroup::out_of_memory);
         let cause = if oom { Some(EndCause::Memory) } else { cause };
+        let met = cgroup.map(Cgroup::met).unwrap_or_default();
+        if met != Met::default() {
+            say(&mut outside.report, &Report::Met(met));
+        }
         Ok(match serde_json::from_str(&line) {
             Ok(Report::Ended { code, signal, .. }) => Report::Ended { code, signal, cause },
             // Ended from outside, before it could say anything.
@@ -180,14 +220,27 @@ impl First {
     fn wait(
         &mut self,
         spec: &SandboxSpec,
-        mut lifeline: Option<&OwnedFd>,
+        outside: &mut Outside,
         signals: &OwnedFd,
+        said: &mut BufReader<fs::File>,
     ) -> Result<Option<EndCause>, StepError> {
-        let timeout = spec.timeout_ms.map(Duration::from_millis);
-        let mut ending = Ending::new(timeout, Duration::from_millis(spec.grace_ms), Instant::now());
+        let Outside { report, lifeline, .. } = outside;
+        let mut lifeline = Some(&*lifeline);
+        let mut unready = spec.serve.is_some();
+        let mut ending = ending(spec);
         loop {
-            let act = match self.next_event(lifeline, signals, ending.deadline())? {
+            let waited = Waited {
+                lifeline,
+                signals,
+                said: unready.then_some(&*said),
+            };
+            let act = match self.next_event(&waited, ending.deadline())? {
                 Event::Ended => return Ok(ending.cause()),
+                Event::Said => {
+                    unready = false;
+                    pass_ready_on(said, report)?;
+                    continue;
+                }
                 Event::Orphaned => {
                     lifeline = None;
                     ending.orphaned()
@@ -202,20 +255,24 @@ impl First {
         }
     }
 
-    fn next_event(
-        &self,
-        lifeline: Option<&OwnedFd>,
-        signals: &OwnedFd,
-        deadline: Option<Instant>,
-    ) -> Result<Event, StepError> {
+    fn next_event(&self, waited: &Waited<'_>, deadline: Option<Instant>) -> Result<Event, StepError> {
+        let Waited { signals, .. } = waited;
+        if waited.said.is_some_and(|said| !said.buffer().is_empty()) {
+            return Ok(Event::Said);
+        }
         loop {
             let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
             let left = left.and_then(|left| rustix::time::Timespec::try_from(left).ok());
             let mut polled = vec![
-                PollFd::new(signals, PollFlags::IN),
+                PollFd::new(*signals, PollFlags::IN),
                 PollFd::new(&self.pidfd, PollFlags::IN),
             ];
-            polled.extend(lifeline.map(|fd| PollFd::from_borrowed_fd(fd.as_fd(), PollFlags::IN)));
+            let others = [
+                waited.lifeline.map(AsFd::as_fd),
+                waited.said.map(|said| said.get_ref().as_fd()),
+            ];
+            let wanted = |fd| PollFd::from_borrowed_fd(fd, PollFlags::IN);
+            polled.extend(others.into_iter().flatten().map(wanted));
             match rustix::event::poll(&mut polled, left.as_ref()) {
                 Err(rustix::io::Errno::INTR) => continue,
                 Ok(0) => return Ok(Event::Deadline),
@@ -225,8 +282,12 @@ impl First {
             if ready[1] {
                 return Ok(Event::Ended);
             }
-            if ready.get(2) == Some(&true) {
+            let lifelines = usize::from(waited.lifeline.is_some());
+            if lifelines > 0 && ready[2] {
                 return Ok(Event::Orphaned);
+            }
+            if ready.get(2 + lifelines) == Some(&true) {
+                return Ok(Event::Said);
             }
             match sys::next_signal(signals) {
                 // Its end is seen through the pidfd; a pipe that nobody reads is our own affair.
@@ -256,8 +317,18 @@ impl First {
     }
 }
 
+/// What tells the launcher of something, beside the end of the first process.
+struct Waited<'a> {
+    lifeline: Option<&'a OwnedFd>,
+    signals: &'a OwnedFd,
+    /// Until the process is ready.
+    said: Option<&'a BufReader<fs::File>>,
+}
+
 /// What the launcher waits for.
 enum Event {
+    /// The first process has said something.
+    Said,
     /// The first process has ended.
     Ended,
     /// The server is gone.

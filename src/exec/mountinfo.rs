@@ -1,63 +1,66 @@
 //! `/proc/self/mountinfo` and the question it answers: where else is this directory mounted?
 //! A masked directory that is also mounted elsewhere is not hidden.
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
-/// One line of mountinfo, as far as it matters here.
+/// One line of mountinfo, as far as it matters here. It borrows from the text: on a machine with a thousand mounts the
+/// pieces of the table would be most of a launch's allocations.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct MountEntry {
+pub(crate) struct MountEntry<'a> {
     /// Mount id.
     pub(crate) id: u64,
     /// `major:minor` of the file system.
-    pub(crate) device: String,
+    pub(crate) device: &'a str,
     /// Path within the file system that is shown.
-    pub(crate) root: PathBuf,
+    pub(crate) root: Cow<'a, Path>,
     /// Where it is shown.
-    pub(crate) mount_point: PathBuf,
+    pub(crate) mount_point: Cow<'a, Path>,
     /// Kind of file system.
-    pub(crate) kind: String,
+    pub(crate) kind: &'a str,
 }
 
 /// Reads the lines that can be read; the kernel writes no others.
 #[must_use]
-pub(crate) fn parse(text: &str) -> Vec<MountEntry> {
+pub(crate) fn parse(text: &str) -> Vec<MountEntry<'_>> {
     text.lines().filter_map(parse_line).collect()
 }
 
-fn parse_line(line: &str) -> Option<MountEntry> {
-    let (place, source) = line.split_once(" - ")?;
-    let kind = source.split(' ').next()?.to_owned();
-    let mut fields = place.split(' ');
+/// `ID PARENT DEVICE ROOT POINT OPTIONS [FIELD...] - KIND SOURCE OPTIONS`, see proc_pid_mountinfo(5). No field holds a blank.
+fn parse_line(line: &str) -> Option<MountEntry<'_>> {
+    let mut fields = line.split(' ');
     let id = fields.next()?.parse().ok()?;
-    let device = fields.nth(1)?.to_owned();
-    let root = PathBuf::from(unescape(fields.next()?));
-    let mount_point = PathBuf::from(unescape(fields.next()?));
+    let device = fields.nth(1)?;
+    let root = unescape(fields.next()?);
+    let mount_point = unescape(fields.next()?);
+    fields.find(|field| *field == "-")?;
     Some(MountEntry {
         id,
         device,
         root,
         mount_point,
-        kind,
+        kind: fields.next()?,
     })
 }
 
 /// Undoes the kernel's octal escapes of blank, tab, newline and backslash.
-fn unescape(field: &str) -> String {
+fn unescape(field: &str) -> Cow<'_, Path> {
     if !field.as_bytes().contains(&b'\\') {
-        return field.to_owned();
+        return Cow::Borrowed(Path::new(field));
     }
-    field
+    let text = field
         .replace("\\040", " ")
         .replace("\\011", "\t")
         .replace("\\012", "\n")
-        .replace("\\134", "\\")
+        .replace("\\134", "\\");
+    Cow::Owned(PathBuf::from(text))
 }
 
 /// Every place but `/proc` itself where a procfs is shown.
-pub(crate) fn other_procs(entries: &[MountEntry]) -> impl Iterator<Item = &Path> {
+pub(crate) fn other_procs<'a>(entries: &'a [MountEntry<'a>]) -> impl Iterator<Item = &'a Path> {
     let procs = entries.iter().filter(|entry| entry.kind == "proc");
     procs
-        .map(|entry| entry.mount_point.as_path())
+        .map(|entry| entry.mount_point.as_ref())
         .filter(|at| !at.starts_with("/proc"))
 }
 
@@ -72,7 +75,7 @@ pub(crate) enum Alias {
 
 /// Every other way to `path`, which lies in the mount `mount_id`. Mounts below `path` are hidden with it.
 #[must_use]
-pub(crate) fn aliases(entries: &[MountEntry], path: &Path, mount_id: u64) -> Vec<Alias> {
+pub(crate) fn aliases(entries: &[MountEntry<'_>], path: &Path, mount_id: u64) -> Vec<Alias> {
     let Some(own) = entries.iter().find(|entry| entry.id == mount_id) else {
         return Vec::new();
     };
@@ -88,7 +91,7 @@ pub(crate) fn aliases(entries: &[MountEntry], path: &Path, mount_id: u64) -> Vec
             if let Ok(rest) = masked.strip_prefix(&entry.root) {
                 Some(Alias::Same(join(&entry.mount_point, rest)))
             } else if entry.root.starts_with(&masked) {
-                Some(Alias::Inside(entry.mount_point.clone()))
+                Some(Alias::Inside(entry.mount_point.to_path_buf()))
             } else {
                 None
             }

@@ -1,11 +1,15 @@
 //! The content's own process: its last steps before its program is executed, the same in a sandbox and in a Pod.
 
 use std::ffi::{CStr, CString};
-use std::os::fd::BorrowedFd;
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
 use std::path::Path;
+
+use rustix::io::FdFlags;
 
 use super::error::{Step, StepError};
 use super::{limits, sys};
+use crate::names::LISTEN_FD;
 use crate::sandbox::Rlimit;
 
 /// Steps carry this name in messages.
@@ -65,7 +69,7 @@ impl Program {
 
     /// Executes the program. Returns only on failure.
     fn exec(&self) -> Result<(), StepError> {
-        let mut last = std::io::Error::from_raw_os_error(libc::ENOENT);
+        let mut last = io::Error::from_raw_os_error(libc::ENOENT);
         for path in self.candidates() {
             let error = sys::exec(&path, &self.argv, &self.env);
             // As execvp does: a directory that can not be searched does not end the search.
@@ -86,6 +90,8 @@ pub(crate) struct Surroundings<'a> {
     pub(crate) rlimits: &'a [Rlimit],
     /// Its standard output and error, where they are others than this process's.
     pub(crate) streams: Option<[BorrowedFd<'a>; 2]>,
+    /// The listening socket that it inherits, the only descriptor beside those.
+    pub(crate) listener: Option<BorrowedFd<'a>>,
 }
 
 /// Starts the process and waits until its program has really been executed: its process id.
@@ -115,13 +121,34 @@ fn prepare(surroundings: &Surroundings<'_>) -> Result<(), StepError> {
             "",
         ));
     }
-    limits::apply(surroundings.rlimits)?;
+    // What is lowered here, in a Pod, is the container's own limit.
+    drop(limits::apply(surroundings.rlimits)?);
     if let Some([stdout, stderr]) = surroundings.streams {
         rustix::stdio::dup2_stdout(stdout).step(STEP, "standard output")?;
         rustix::stdio::dup2_stderr(stderr).step(STEP, "standard error")?;
     }
     sys::reset_signals().step(STEP, "signals")?;
-    sys::cloexec_from(3).step(STEP, "descriptors")
+    sys::cloexec_from(3).step(STEP, "descriptors")?;
+    match surroundings.listener {
+        Some(listener) => hand_over(listener).step(STEP, "the listening socket"),
+        None => Ok(()),
+    }
+}
+
+/// Makes [`LISTEN_FD`] a name of the socket that is not closed by exec, whatever had that number until now.
+fn hand_over(socket: BorrowedFd<'_>) -> io::Result<()> {
+    if socket.as_raw_fd() == LISTEN_FD {
+        return Ok(rustix::io::fcntl_setfd(socket, FdFlags::empty())?);
+    }
+    let mut name = match sys::inherited(LISTEN_FD) {
+        Ok(taken) => taken,
+        // It is free, and so it is the lowest that can be had.
+        Err(_) => rustix::io::fcntl_dupfd_cloexec(socket, LISTEN_FD)?,
+    };
+    let made = rustix::io::dup2(socket, &mut name);
+    // It is for the program; and what had it belongs to the memory that this process shares.
+    std::mem::forget(name);
+    Ok(made?)
 }
 
 #[cfg(test)]

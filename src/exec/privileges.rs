@@ -74,14 +74,14 @@ fn drop_bounding_set() -> Result<(), StepError> {
 const LOCK_DOWN: &str = "lock down";
 
 /// Empties the capability sets, shuts the ways to get privileges, and enters the second wall.
-/// Gives the layers that are in force, for people.
+/// `landlock` is the version of it that the mounts were made for. Gives the layers that are in force, for people.
 ///
 /// # Errors
 /// A mandatory layer that is refused or does not read back.
-pub(crate) fn lock_down() -> Result<Vec<String>, StepError> {
+pub(crate) fn lock_down(landlock: Option<u32>) -> Result<Vec<String>, StepError> {
     give_up_privileges()?;
     let mut layers = vec!["no_new_privs".to_owned(), "no capabilities".to_owned()];
-    layers.extend(enter_landlock()?);
+    layers.extend(enter_landlock(landlock)?);
     hide()?;
     // After the change of account, which clears it.
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).step(LOCK_DOWN, "death signal")?;
@@ -127,7 +127,7 @@ fn enter_filter() -> Result<(), StepError> {
     read_back()
 }
 
-/// The Landlock version of this kernel, where content can live with it.
+/// The Landlock version of this kernel, where content can live with it. Asked for once: what is masked depends on it.
 pub(crate) fn landlock() -> Option<u32> {
     // Before version 2 a domain also forbids renames between directories, which content needs.
     sys::landlock_abi().filter(|abi| *abi >= 2)
@@ -135,9 +135,9 @@ pub(crate) fn landlock() -> Option<u32> {
 
 /// A Landlock domain keeps this process from reaching any process outside it, through `/proc/PID/root` or by a signal,
 /// even of the same account: the second wall of design decision 8.
-fn enter_landlock() -> Result<Option<String>, StepError> {
+fn enter_landlock(version: Option<u32>) -> Result<Option<String>, StepError> {
     const STEP: &str = "enter a Landlock domain";
-    let (handled, scoped, what) = match landlock() {
+    let (handled, scoped, what) = match version {
         None => return Ok(None),
         Some(..=5) => (MAKE_BLOCK, 0, "landlock domain"),
         Some(_) => (0, SCOPES, "landlock scopes"),

@@ -55,6 +55,19 @@ pub(crate) fn filter() -> Vec<sock_filter> {
     program
 }
 
+/// The same as bytes, each instruction as the kernel takes it (`struct sock_filter`): for whoever looks at the filter or
+/// measures it from outside (SB6).
+#[must_use]
+pub fn syscall_filter() -> Vec<u8> {
+    let bytes = |instruction: sock_filter| {
+        let mut bytes = instruction.code.to_ne_bytes().to_vec();
+        bytes.extend([instruction.jt, instruction.jf]);
+        bytes.extend(instruction.k.to_ne_bytes());
+        bytes
+    };
+    filter().into_iter().flat_map(bytes).collect()
+}
+
 /// Runs of system call numbers with the same answer: first number and verdict. The x32 numbers, from 2^30 on, are
 /// among those after the last reviewed.
 fn ranges() -> Vec<(u32, Verdict)> {
@@ -220,6 +233,42 @@ mod tests {
                 "32-bit system call {number}"
             );
         }
+    }
+
+    /// `tests/it/sandbox/filter.rs` tries this table in a sandbox, where the kernel has the filter.
+    ///
+    /// Proves: SB6 (L)
+    #[test]
+    #[cfg(target_arch = "x86_64")]
+    fn the_table_that_is_tried_for_real_is_this_one() {
+        let lines = ranges().into_iter().map(|(first, verdict)| {
+            let answer = match verdict {
+                Verdict::Forbid => "EPERM",
+                Verdict::Absent => "ENOSYS",
+                _ => "passed",
+            };
+            (first, answer)
+        });
+        let mut text = String::new();
+        let mut last = "";
+        for (first, answer) in lines {
+            if answer != last {
+                text += &format!("x86_64 {first} {answer}\n");
+                last = answer;
+            }
+        }
+        let path = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/tests/it/sandbox/attacks/filter-x86_64.txt"
+        );
+        if std::env::var("UPDATE_DOCS").is_ok_and(|value| value == "1") {
+            std::fs::write(path, &text).unwrap();
+        }
+        assert_eq!(
+            std::fs::read_to_string(path).unwrap_or_default(),
+            text,
+            "run `make docs`"
+        );
     }
 
     /// Proves: SB5 (L), SB6 (L)

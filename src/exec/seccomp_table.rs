@@ -109,6 +109,15 @@ const ABSENT: &[c_long] = &[
     libc::SYS_io_uring_register,
 ];
 
+/// Every call that is refused whatever its arguments are, with the error number.
+pub(crate) fn refused() -> impl Iterator<Item = (c_long, i32)> {
+    (0..=LAST_REVIEWED).filter_map(|number| match verdict(number) {
+        Verdict::Forbid => Some((c_long::from(number), libc::EPERM)),
+        Verdict::Absent => Some((c_long::from(number), libc::ENOSYS)),
+        Verdict::Allow | Verdict::ForbidNamespaces | Verdict::ForbidTerminalInjection => None,
+    })
+}
+
 /// What the filter answers to a system call number of this architecture.
 #[must_use]
 pub(crate) fn verdict(number: u32) -> Verdict {

@@ -1,4 +1,4 @@
-//! The system calls that no safe wrapper offers. The only unsafe code of the project.
+//! The system calls that no safe wrapper offers. With `sys_*.rs`, the only unsafe code of the library.
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, CString};
@@ -340,12 +340,11 @@ fn set_of(signals: &[i32]) -> libc::sigset_t {
 /// Gives every signal its default action and unblocks all: what a new process expects to find.
 ///
 /// # Errors
-/// Those of `sigprocmask(2)`.
+/// Those of `sigaction(2)` and `sigprocmask(2)`.
 pub(crate) fn reset_signals() -> io::Result<()> {
-    for signal in 1..=libc::SIGRTMAX() {
-        // SIGKILL and SIGSTOP are refused, as they must be.
-        let _ = default_action(signal);
-    }
+    // Those two have no other action, and the kernel refuses to be told.
+    let mut all = (1..=libc::SIGRTMAX()).filter(|signal| ![libc::SIGKILL, libc::SIGSTOP].contains(signal));
+    all.try_for_each(default_action)?;
     // SAFETY: an empty set is a valid set, and no old one is asked for.
     check(unsafe {
         let mut none: libc::sigset_t = std::mem::zeroed();

@@ -16,7 +16,7 @@ pub struct Account {
     pub gid: u32,
     /// All group ids, the primary one included, sorted.
     pub groups: Vec<u32>,
-    /// Home directory, where it exists and is a directory of its own.
+    /// Home directory, where the account has one of its own.
     pub home: Option<PathBuf>,
 }
 

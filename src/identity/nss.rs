@@ -1,23 +1,36 @@
 //! Looks accounts and groups up through the system's name service (IO). Done before any namespace is entered,
 //! so that a library of the content's file system is never loaded (the class of CVE-2019-14271).
 
-use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::collections::{BTreeSet, HashMap};
+use std::path::Path;
+use std::sync::{LazyLock, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use thiserror::Error;
-use uzers::os::unix::UserExt;
 
-use super::{Account, AccountSpec, Accounts};
+use super::entries::UserEntry;
+use super::{Account, Accounts, NameService, NameServiceError};
 
-/// An account was found, but not all that a process needs to know of it.
+/// How long an account is known that runs only elsewhere: plans for Pods are made again and again.
+const KNOWN: Duration = Duration::from_secs(3);
+/// Accounts that are known at once.
+const MOST_KNOWN: usize = 1000;
+
+/// Which home directories count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Homes {
+    /// Those that exist on this machine, where the process will run.
+    Existing,
+    /// All that the table of accounts names: the process will run elsewhere, in a place made for it (RA5).
+    Listed,
+}
+
+/// Accounts could not be looked up.
 #[derive(Debug, Error)]
 pub enum GatherError {
-    /// The name service gave no list of groups; it may hold more than this program can read (1024).
-    #[error("the groups of account '{account}' can not be read; check that the name service answers for it")]
-    Groups {
-        /// The account.
-        account: String,
-    },
+    /// The name service gave no answer.
+    #[error(transparent)]
+    NameService(#[from] NameServiceError),
     /// The groups of this process could not be read.
     #[error("the groups of this process can not be read; run `id` to see whether the system can tell them")]
     OwnGroups {
@@ -28,86 +41,110 @@ pub enum GatherError {
 }
 
 /// Looks up each account (by name or number) and each group. What does not exist is left out of the result:
-/// the rules that need it say so, in their own words.
+/// the rules that need it say so, in their own words. What runs on this machine is looked up anew each time; for Pods an
+/// answer holds some seconds.
 ///
 /// # Errors
-/// When an account exists, but its groups can not be read.
-pub fn gather(accounts: &[&str], groups: &[&str]) -> Result<Accounts, GatherError> {
+/// The name service does not answer.
+pub fn gather(accounts: &[&str], groups: &[&str], homes: Homes) -> Result<Accounts, GatherError> {
+    let look = || gather_from(&NameService::default(), accounts, groups, homes);
+    if homes == Homes::Existing {
+        return look();
+    }
+    let key = (owned(accounts), owned(groups));
+    let known = || RECENT.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((found, at)) = known().get(&key)
+        && at.elapsed() < KNOWN
+    {
+        return Ok(found.clone());
+    }
+    let found = look()?;
+    let mut recent = known();
+    if recent.len() >= MOST_KNOWN {
+        recent.clear();
+    }
+    recent.insert(key, (found.clone(), Instant::now()));
+    Ok(found)
+}
+
+type Asked = (Vec<String>, Vec<String>);
+
+static RECENT: LazyLock<Mutex<HashMap<Asked, (Accounts, Instant)>>> = LazyLock::new(Mutex::default);
+
+fn owned(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+/// As [`gather`], from a name service that is asked in another way.
+///
+/// # Errors
+/// As for [`gather`].
+pub fn gather_from(
+    service: &NameService,
+    accounts: &[&str],
+    groups: &[&str],
+    homes: Homes,
+) -> Result<Accounts, GatherError> {
     let mut found = Accounts {
-        ordinary_user: ordinary_user()?,
+        ordinary_user: ordinary_user(service)?,
         ..Accounts::default()
     };
     for asked in accounts {
-        if let Some(user) = find_user(asked) {
-            found.accounts.insert((*asked).to_owned(), account_of(&user)?);
+        if let Some(user) = service.user(asked)? {
+            let account = account_of(service, user, homes)?;
+            found.accounts.insert((*asked).to_owned(), account);
         }
     }
     for asked in groups {
-        // A NUL would be cut off in the C library's eyes, and another group would be found.
-        if !asked.contains('\0')
-            && let Some(group) = uzers::get_group_by_name(*asked)
-        {
-            found.groups.insert((*asked).to_owned(), group.gid());
+        if let Some(group) = service.group(asked)? {
+            found.groups.insert((*asked).to_owned(), group.gid);
         }
     }
     Ok(found)
 }
 
-fn find_user(asked: &str) -> Option<uzers::User> {
-    match AccountSpec::parse(asked).ok()? {
-        AccountSpec::Name(name) => uzers::get_user_by_name(&name),
-        AccountSpec::Uid(uid) => uzers::get_user_by_uid(uid),
-    }
-}
-
-fn account_of(user: &uzers::User) -> Result<Account, GatherError> {
-    let name = user.name().to_string_lossy().into_owned();
-    let listed =
-        uzers::get_user_groups(user.name(), user.primary_group_id()).ok_or_else(|| GatherError::Groups {
-            account: name.clone(),
-        })?;
+fn account_of(service: &NameService, user: UserEntry, homes: Homes) -> Result<Account, GatherError> {
+    let listed = service.groups_of(&user.name)?;
     // The primary group counts even where the name service has no entry for it.
-    let groups: BTreeSet<u32> = listed
-        .iter()
-        .map(uzers::Group::gid)
-        .chain([user.primary_group_id()])
-        .collect();
+    let groups: BTreeSet<u32> = listed.into_iter().chain([user.gid]).collect();
     Ok(Account {
-        name,
-        uid: user.uid(),
-        gid: user.primary_group_id(),
+        uid: user.uid,
+        gid: user.gid,
         groups: groups.into_iter().collect(),
-        home: existing_home(user),
+        home: is_home(&user.home, homes).then_some(user.home),
+        name: user.name,
     })
 }
 
 /// The account this program runs as, unless that is root. An ordinary user can not change their groups,
 /// so the ones the process really has are taken, not those of the name service.
-fn ordinary_user() -> Result<Option<Account>, GatherError> {
-    let uid = uzers::get_effective_uid();
+fn ordinary_user(service: &NameService) -> Result<Option<Account>, GatherError> {
+    let uid = rustix::process::geteuid().as_raw();
     if uid == 0 {
         return Ok(None);
     }
-    let gid = uzers::get_effective_gid();
+    let gid = rustix::process::getegid().as_raw();
     let own = rustix::process::getgroups().map_err(|source| GatherError::OwnGroups { source })?;
     let groups: BTreeSet<u32> = own.iter().map(|group| group.as_raw()).chain([gid]).collect();
-    let user = uzers::get_user_by_uid(uid);
+    let user = service.user(&uid.to_string())?;
+    let (name, home) = match user {
+        Some(user) => (user.name, Some(user.home)),
+        None => (uid.to_string(), None),
+    };
     Ok(Some(Account {
-        name: user.as_ref().map_or_else(
-            || uid.to_string(),
-            |user| user.name().to_string_lossy().into_owned(),
-        ),
+        name,
         uid,
         gid,
         groups: groups.into_iter().collect(),
-        home: user.as_ref().and_then(existing_home),
+        home: home.filter(|home| is_home(home, Homes::Existing)),
     }))
 }
 
-/// The home directory, if it is one: `/` and places that do not exist stand for "none" in account tables.
-fn existing_home(user: &uzers::User) -> Option<PathBuf> {
-    let home = user.home_dir();
-    (home.is_absolute() && home.parent().is_some() && home.is_dir()).then(|| home.to_path_buf())
+/// Whether a directory is a home: `/`, `/nonexistent` and, on this machine, places that do not exist stand for "none" in
+/// account tables.
+fn is_home(home: &Path, homes: Homes) -> bool {
+    let named = home.is_absolute() && home.parent().is_some() && !home.starts_with("/nonexistent");
+    named && (homes == Homes::Listed || home.is_dir())
 }
 
 #[cfg(test)]
@@ -120,6 +157,7 @@ mod tests {
         let found = gather(
             &["root", "0", "no-such-account", "-1", "a\0b"],
             &["root", "no-such\0group"],
+            Homes::Existing,
         )
         .expect("root is known everywhere");
         assert_eq!(found.accounts.keys().collect::<Vec<_>>(), ["0", "root"]);
@@ -128,5 +166,29 @@ mod tests {
         assert!(root.groups.contains(&root.gid));
         assert_eq!(found.accounts["0"], *root);
         assert_eq!(found.groups.keys().collect::<Vec<_>>(), ["root"]);
+    }
+
+    /// Proves: RA5 (P)
+    #[test]
+    fn a_home_elsewhere_need_not_exist_here() {
+        // Debian's account for what needs none, whose home exists nowhere; and one that is made with another system.
+        let homes = |homes| gather(&["nobody", "games"], &[], homes).expect("no account has odd groups");
+        for account in homes(Homes::Existing).accounts.values() {
+            assert!(
+                account.home.as_ref().is_none_or(|home| home.is_dir()),
+                "{account:?}"
+            );
+        }
+        if let Some(nobody) = homes(Homes::Listed).accounts.get("nobody") {
+            assert!(
+                nobody
+                    .home
+                    .as_ref()
+                    .is_none_or(|home| !home.starts_with("/nonexistent"))
+            );
+        }
+        if let Some(games) = homes(Homes::Listed).accounts.get("games") {
+            assert!(games.home.is_some(), "{games:?}");
+        }
     }
 }

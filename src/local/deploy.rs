@@ -5,29 +5,35 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use super::error::LocalError;
-use crate::api::job::{ContentJobSpec, JobFile};
-use crate::api::parse_job;
+use crate::api::job::{ContentJobSpec, Metadata};
+use crate::api::{JobFileError, Manifest, parse_app, parse_job};
 use crate::content::archive::{self, Limits};
 use crate::content::dir::DirFiles;
 use crate::content::{BundleFacts, gather};
 use crate::data::{ContentId, DataDir, Deploy, Staged, Store, layout, new_key};
+use crate::names::KIND_CONTENT_APP;
+use crate::plan::ServeTask;
 
 /// A job as it was asked for.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// What is asked for.
     pub spec: ContentJobSpec,
+    /// Where it is to be served, if it is.
+    pub serve: Option<ServeTask>,
+    /// The manifest that a server follows, where it is one: others than administrators may be able to write it.
+    pub manifest: Option<PathBuf>,
     /// Where the bundle's path counts from.
     pub base: PathBuf,
     /// What a failure names: the job's name, or the path that was given.
     pub name: String,
 }
 
-/// The job file that a path names; none where it names a directory or archive.
+/// The job or application that a path describes; none where it names a directory or archive.
 ///
 /// # Errors
-/// The path is not there, or the job file is wrong.
-pub fn job_file(target: &Path) -> Result<Option<JobFile>, LocalError> {
+/// The path is not there, or the file is wrong.
+pub fn manifest(target: &Path) -> Result<Option<Manifest>, LocalError> {
     let fault = |problem: String| LocalError::Target {
         path: target.to_owned(),
         problem,
@@ -46,20 +52,48 @@ pub fn job_file(target: &Path) -> Result<Option<JobFile>, LocalError> {
     }
     let text = std::fs::read_to_string(target)
         .map_err(|error| fault(format!("{error}; a job file is UTF-8 text")))?;
-    Ok(Some(parse_job(&text, &target.display().to_string())?))
+    let name = target.display().to_string();
+    match parse_job(&text, &name) {
+        Err(JobFileError::Kind { found, .. }) if found == KIND_CONTENT_APP => {
+            Ok(Some(Manifest::App(Box::new(parse_app(&text, &name)?))))
+        }
+        job => Ok(Some(Manifest::Job(Box::new(job?)))),
+    }
 }
 
-/// Reads a job file, or makes a request of a directory or archive.
+/// Name and labels of the job or application that a path describes.
 ///
 /// # Errors
-/// The path is not there, or the job file is wrong.
+/// As for [`manifest`].
+pub fn metadata(target: &Path) -> Result<Option<Metadata>, LocalError> {
+    Ok(manifest(target)?.map(|manifest| match manifest {
+        Manifest::App(app) => app.metadata,
+        Manifest::Job(job) => job.metadata,
+    }))
+}
+
+/// Reads the file of a job or application, or makes a request of a directory or archive.
+///
+/// # Errors
+/// The path is not there, or the file is wrong.
 pub fn request(target: &Path) -> Result<Request, LocalError> {
-    if let Some(job) = job_file(target)? {
+    if let Some(manifest) = manifest(target)? {
         let base = target.parent().map_or_else(PathBuf::new, Path::to_owned);
-        return Ok(Request {
-            spec: job.spec,
-            base,
-            name: job.metadata.name,
+        return Ok(match manifest {
+            Manifest::Job(job) => Request {
+                spec: job.spec,
+                serve: None,
+                manifest: None,
+                base,
+                name: job.metadata.name,
+            },
+            Manifest::App(app) => Request {
+                spec: app.spec.as_job(&app.metadata.name),
+                serve: Some(ServeTask::of(&app.spec, &app.metadata.name)),
+                manifest: None,
+                base,
+                name: app.metadata.name,
+            },
         });
     }
     let fault = |problem: String| LocalError::Target {
@@ -75,6 +109,8 @@ pub fn request(target: &Path) -> Result<Request, LocalError> {
     );
     Ok(Request {
         spec,
+        serve: None,
+        manifest: None,
         base: PathBuf::new(),
         name: target.display().to_string(),
     })

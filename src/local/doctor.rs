@@ -1,15 +1,15 @@
 //! What `offhost doctor` looks at. Every check runs, whatever another found.
 
-use std::path::Path;
-
 use super::launcher::Launcher;
-use super::server::{gather_accounts, make_own};
+use super::serve::authentication;
+use super::server::make_own;
 use super::supervisor::{self, Trial};
-use super::{probe, tempdir};
+use super::{current_user, probe, tempdir};
 use crate::check::Check;
 use crate::data::DataDir;
 use crate::exec;
-use crate::plan::{self, Identity};
+use crate::gather;
+use crate::plan::{self, Identity, Mode};
 use crate::runtimes::{self, LanguageName};
 use crate::sandbox::SandboxMode;
 use crate::settings::{Loaded, Settings, check_paths};
@@ -29,12 +29,15 @@ pub fn examine(loaded: &Loaded) -> Vec<Check> {
     let (check, account) = account(settings);
     checks.push(check);
     checks.push(shared_group(settings));
+    checks.push(authentication::check(settings));
+    checks.extend(current_user::examine(settings));
     checks.push(capabilities());
     checks.push(landlock());
     checks.push(cgroups());
     if let Some(account) = account {
         checks.extend(sandbox_and_supervisor(settings, &account));
     }
+    checks.extend(super::pam::services::examine(settings));
     checks.extend(interpreters(settings));
     checks
 }
@@ -92,7 +95,7 @@ fn temp_dir(loaded: &Loaded) -> Check {
 }
 
 fn account(settings: &Settings) -> (Check, Option<Identity>) {
-    let identity = gather_accounts(settings, None)
+    let identity = gather::accounts(Mode::Local, settings, None)
         .map_err(|error| error.to_string())
         .and_then(|accounts| plan::default_identity(settings, &accounts).map_err(|error| error.to_string()));
     match identity {
@@ -115,7 +118,7 @@ fn shared_group(settings: &Settings) -> Check {
     let Some(group) = &settings.applications.shared_run_as_unix_group else {
         return Check::pass(NAME, "the primary group of Applications.RunAs");
     };
-    match gather_accounts(settings, None) {
+    match gather::accounts(Mode::Local, settings, None) {
         Ok(accounts) if accounts.groups.contains_key(group) => Check::pass(NAME, group.clone()),
         _ => Check::fail(
             NAME,
@@ -167,25 +170,14 @@ fn landlock() -> Check {
 
 fn cgroups() -> Check {
     const NAME: &str = "control groups";
-    let root = Path::new("/sys/fs/cgroup");
-    let unified = std::fs::read_to_string(root.join("cgroup.controllers")).unwrap_or_default();
-    let is_open = |path: &Path| rustix::fs::access(path, rustix::fs::Access::WRITE_OK).is_ok();
-    let has = |name: &str| {
-        let own = root.join(name);
-        unified.split_whitespace().any(|have| have == name) && is_open(root)
-            || own.join("cgroup.procs").exists() && is_open(&own)
-    };
-    let missing: Vec<&str> = ["memory", "cpu", "pids"]
-        .into_iter()
-        .filter(|name| !has(name))
-        .collect();
+    let missing = exec::controllers_out_of_reach();
     if missing.is_empty() {
         return Check::pass(NAME, "memory, cpu and pids limits can be had");
     }
     Check::warn(
         NAME,
         format!("no {} controller that this account may use", missing.join(", ")),
-        "limits of those are not in force; run as root, on a machine that has them",
+        "limits of those are not in force; run as root, or in a service with Delegate=yes, on a machine that has them",
     )
 }
 
@@ -232,12 +224,13 @@ fn interpreters(settings: &Settings) -> Vec<Check> {
         Err(error) => return vec![Check::fail(NAME, error)],
     };
     let wanted = [
-        (LanguageName::R, settings.r.enabled),
-        (LanguageName::Python, settings.python.enabled),
-        (LanguageName::Quarto, settings.quarto.enabled),
+        (LanguageName::R, "R", settings.r.enabled),
+        (LanguageName::Python, "Python", settings.python.enabled),
+        (LanguageName::Quarto, "Quarto", settings.quarto.enabled),
+        (LanguageName::Nodejs, "NodeJs", settings.nodejs.enabled),
     ];
     let mut checks = Vec::new();
-    for (language, enabled) in wanted {
+    for (language, section, enabled) in wanted {
         let found: Vec<String> = discovered
             .found
             .iter()
@@ -250,9 +243,9 @@ fn interpreters(settings: &Settings) -> Vec<Check> {
             (true, true) => Check::warn(
                 NAME,
                 format!("no {label} was found"),
-                format!("install it, or set {label}.Executable"),
+                format!("install it, or set {section}.Executable"),
             ),
-            (false, true) => Check::pass(NAME, format!("{label} is off ({label}.Enabled = false)")),
+            (false, true) => Check::pass(NAME, format!("{label} is off ({section}.Enabled = false)")),
         });
     }
     checks.extend(

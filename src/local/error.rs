@@ -4,11 +4,14 @@ use std::path::PathBuf;
 
 use super::failed::Failed;
 use super::launcher::LaunchError;
+use super::pam::PamError;
 use super::probe::NoSandbox;
 use super::secrets::SecretError;
 use super::supervisor::SupervisorError;
 use super::tempdir::TempDirError;
+use super::trust::Untrusted;
 use crate::api::JobFileError;
+use crate::apps::BoundsError;
 use crate::content::FactsError;
 use crate::content::archive::ArchiveError;
 use crate::data::{CopyError, DataDirError, EnvironmentError, IoFailure, NameError, ResultError, StoreError};
@@ -17,6 +20,8 @@ use crate::plan::PlanError;
 use crate::reason::Reason;
 use crate::runtimes::{DiscoverError, RuntimesError};
 use crate::settings::PathProblem;
+use crate::state::StateError;
+use crate::visitors::AccessRefused;
 
 /// Why a job did not succeed.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +47,14 @@ pub enum LocalError {
     /// The sandbox of this machine (SB3).
     #[error(transparent)]
     NoSandbox(#[from] NoSandbox),
+    /// PAM (PM1 to PM3).
+    #[error(transparent)]
+    Pam(#[from] PamError),
+    /// A probe of the audit gave no answer.
+    #[error(
+        "the probe of the audit ended with {0} before it could tell what it had found; run offhost doctor"
+    )]
+    Probe(String),
     /// The supervisor (SV5).
     #[error(transparent)]
     Supervisor(#[from] SupervisorError),
@@ -83,6 +96,9 @@ pub enum LocalError {
     /// A job without output.
     #[error("{}: the job has no output; see what became of it with: offhost content jobs CONTENT", .0.display())]
     NoLog(PathBuf),
+    /// A manifest that others than an administrator could have written says as whom content runs (RA2).
+    #[error(transparent)]
+    Untrusted(#[from] Untrusted),
     /// A job whose bundle is sent to a cluster.
     #[error(
         "spec.bundle.archive is an archive that is sent to a cluster; name it in spec.bundle.path to run it here, or give --cluster"
@@ -91,6 +107,12 @@ pub enum LocalError {
     /// The job, the settings, the runtimes and the accounts do not go together.
     #[error(transparent)]
     Plan(#[from] PlanError),
+    /// The processes of an application.
+    #[error(transparent)]
+    Bounds(#[from] BoundsError),
+    /// Nobody may see what the application serves, as it is asked for.
+    #[error(transparent)]
+    Access(#[from] AccessRefused),
     /// A variable by reference.
     #[error(transparent)]
     Secret(#[from] SecretError),
@@ -118,6 +140,9 @@ pub enum LocalError {
     /// The content's process failed.
     #[error("the process {0}")]
     Process(Box<Failed>),
+    /// The state.
+    #[error(transparent)]
+    State(#[from] StateError),
     /// A signal came between two processes.
     #[error("stopped on request; nothing has changed")]
     Stopped,
@@ -128,7 +153,10 @@ impl LocalError {
     #[must_use]
     pub fn reason(&self) -> Reason {
         match self {
-            Self::NoSandbox(_) | Self::Launch(_) => Reason::SandboxUnavailable,
+            Self::Launch(LaunchError::NoSession(_)) | Self::Pam(PamError::NoPassword(_)) => {
+                Reason::SessionRefused
+            }
+            Self::NoSandbox(_) | Self::Launch(_) | Self::Probe(_) => Reason::SandboxUnavailable,
             Self::Supervisor(_) => Reason::SupervisorRefused,
             Self::DataDir(_) | Self::Io(_) => Reason::DataUnavailable,
             Self::TempDir(TempDirError::Write(failure)) if failure.is_full() => Reason::DataUnavailable,
@@ -141,6 +169,9 @@ impl LocalError {
             Self::Environment(_) => Reason::DataUnavailable,
             Self::Result(error) => of_result(error),
             Self::Stopped => Reason::Interrupted,
+            Self::State(StateError::Lost { .. }) => Reason::Interrupted,
+            Self::State(error) if !error.is_setting() => Reason::DataUnavailable,
+            Self::Untrusted(_) => Reason::AccountRefused,
             Self::Plan(error) => error.reason(),
             Self::Install(failed) => failed.reason().unwrap_or(Reason::InstallFailed),
             Self::Process(failed) => failed.reason().unwrap_or(Reason::ProcessFailed),
@@ -151,10 +182,12 @@ impl LocalError {
     /// The exit code of the process that failed, as it was (SB8); 128 and the number for a signal.
     #[must_use]
     pub fn process_code(&self) -> Option<u8> {
-        let (Self::Install(failed) | Self::Process(failed)) = self else {
-            return None;
-        };
-        failed.code()
+        match self {
+            Self::Install(failed) | Self::Process(failed) => failed.code(),
+            // PM2: it counts as the process's own.
+            Self::Launch(LaunchError::NoSession(_)) => Some(Reason::SessionRefused.exit_code()),
+            _ => None,
+        }
     }
 
     /// The exit code of the command line, where it is not that of the reason: the process's own where the failure was

@@ -4,7 +4,9 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::launcher::Ended;
+use super::met::{self, OF_JOBS};
 use crate::data::IoFailure;
+use crate::plan::Limits;
 use crate::reason::Reason;
 use crate::sandbox::EndCause;
 
@@ -15,8 +17,8 @@ pub struct Failed {
     pub ended: Ended,
     /// Its output.
     pub log: PathBuf,
-    /// Its limit of memory, in bytes.
-    pub memory_limit: Option<u64>,
+    /// Its limits.
+    pub limits: Limits,
     /// Its limit of time, in seconds.
     pub timeout: Option<u64>,
     /// Where no space was left when it ended: then what it has written may be cut off, whatever it says itself.
@@ -31,7 +33,8 @@ impl Failed {
             Some(EndCause::Timeout) => Some(Reason::DeadlineExceeded),
             Some(EndCause::Memory) => Some(Reason::OutOfMemory),
             Some(EndCause::Stopped) => Some(Reason::Interrupted),
-            None => self.full.is_some().then_some(Reason::DataUnavailable),
+            None if self.full.is_some() => Some(Reason::DataUnavailable),
+            None => met::is_too_large(&self.ended, &self.limits).then_some(Reason::OutOfStorage),
         }
     }
 
@@ -61,13 +64,12 @@ impl fmt::Display for Failed {
                 )?;
             }
             (Some(EndCause::Memory), ..) => {
-                f.write_str("was ended for using more memory than its limit")?;
-                if let Some(bytes) = self.memory_limit {
-                    write!(f, " of {}", amount(bytes))?;
-                }
-                f.write_str(" (raise spec.resources.limits.memory or Sandbox.MemoryLimit)")?;
+                f.write_str(&met::too_much_memory(&self.limits, OF_JOBS))?;
             }
             (Some(EndCause::Stopped), ..) => f.write_str("was stopped on request")?,
+            (None, ..) if met::is_too_large(&self.ended, &self.limits) => {
+                f.write_str(&met::too_large(&self.limits, OF_JOBS))?;
+            }
             (None, Some(code), _) => write!(f, "ended with exit code {code}")?,
             (None, None, Some(signal)) => write!(f, "was ended by signal {signal}")?,
             (None, None, None) => f.write_str("ended in an unknown way")?,
@@ -75,25 +77,18 @@ impl fmt::Display for Failed {
         if let (None, Some(full)) = (self.ended.cause, &self.full) {
             write!(f, ", but {}", full.advice())?;
         }
+        for sentence in met::sentences(&self.ended, &self.limits) {
+            write!(f, "; {sentence}")?;
+        }
         write!(f, "; its output is in {}", self.log.display())
     }
-}
-
-/// Bytes in the largest unit of which they are a whole number.
-fn amount(bytes: u64) -> String {
-    let units = [(1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
-    let whole = units
-        .into_iter()
-        .find(|(size, _)| bytes > 0 && bytes.is_multiple_of(*size));
-    whole.map_or_else(
-        || format!("{bytes} bytes"),
-        |(size, unit)| format!("{} {unit}", bytes / size),
-    )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::local::met::amount;
+    use crate::sandbox::Met;
 
     fn failed(code: Option<i32>, signal: Option<i32>, cause: Option<EndCause>) -> Failed {
         Failed {
@@ -102,9 +97,15 @@ mod tests {
                 signal,
                 cause,
                 layers: Vec::new(),
+                met: Met::default(),
             },
             log: "/log".into(),
-            memory_limit: Some(64 << 20),
+            limits: Limits {
+                memory_bytes: Some(64 << 20),
+                file_size_bytes: Some(1 << 20),
+                pids: Some(20),
+                ..Limits::default()
+            },
             timeout: Some(5),
             full: None,
         }
@@ -121,6 +122,14 @@ mod tests {
             "was ended by signal 15; its output is in /log"
         );
         assert_eq!(failed(None, Some(15), None).code(), Some(143));
+        let mut met = failed(Some(1), None, None);
+        met.ended.met.refused_processes = 3;
+        assert!(said(met).starts_with("ended with exit code 1; it met its limit of 20 processes"));
+        let too_large = failed(None, Some(libc::SIGXFSZ), None);
+        assert_eq!(too_large.reason(), Some(Reason::OutOfStorage));
+        assert!(
+            said(too_large).starts_with("was ended for writing a file larger than its limit of 1 MiB (raise")
+        );
         assert_eq!(amount(1_500_000), "1500000 bytes");
     }
 

@@ -7,8 +7,10 @@ use jiff::Timestamp;
 use super::deploy::{self, Request};
 use super::error::LocalError;
 use super::install::{self, Installed};
-use super::server::{Server, gather_accounts};
-use super::task;
+use super::process::Private;
+use super::server::Server;
+use super::watcher::Watcher;
+use super::{task, trust};
 use crate::api::job::{ContentJobSpec, TaskKind};
 use crate::content::BundleFacts;
 use crate::data::{
@@ -16,16 +18,6 @@ use crate::data::{
 };
 use crate::gather::{self, Ids};
 use crate::plan::{self, Mode, Plan, ProcessPlan, Purpose};
-
-/// Is told what happens.
-pub trait Watcher {
-    /// Something begins.
-    fn step(&self, text: &str);
-    /// Something is done.
-    fn done(&self, text: &str);
-    /// A process is about to write to the terminal.
-    fn pause(&self);
-}
 
 /// What a job came to.
 #[derive(Debug)]
@@ -48,6 +40,7 @@ pub(super) struct Job<'a> {
     pub(super) request: Request,
     pub(super) key: String,
     pub(super) variant: Variant,
+    pub(super) private: Option<Private>,
     content_image: Option<String>,
     _in_use: BundleUse,
 }
@@ -57,9 +50,44 @@ pub(super) struct Job<'a> {
 /// # Errors
 /// Why it did not succeed, in one sentence.
 pub fn run(server: &Server, request: Request, watcher: &dyn Watcher) -> Result<Outcome, LocalError> {
+    run_prepared(prepare(server, request, watcher)?)
+}
+
+/// As [`run`], for what only one visitor has asked for: nothing of what was answered stays but the result.
+///
+/// # Errors
+/// As for [`run`].
+pub fn run_private(
+    server: &Server,
+    request: Request,
+    private: Private,
+    watcher: &dyn Watcher,
+) -> Result<Outcome, LocalError> {
     let job = prepare(server, request, watcher)?;
+    run_prepared(Job {
+        private: Some(private),
+        ..job
+    })
+}
+
+fn run_prepared(job: Job<'_>) -> Result<Outcome, LocalError> {
+    let answer = run_recorded(&job);
+    job.note();
+    let (key, path) = (job.key, answer?);
+    Ok(Outcome {
+        content: job.content,
+        key,
+        path,
+    })
+}
+
+/// Gives the path of what it made.
+fn run_recorded(job: &Job<'_>) -> Result<Option<PathBuf>, LocalError> {
+    let server = job.server;
     // Once before anything is made: what the plan refuses leaves no trace.
     let kind = job.kind()?;
+    server.state.make()?;
+    job.watcher.begins(job.content.as_str(), &job.key)?;
     let directory = JobDir::make(
         &server.data,
         &job.content,
@@ -81,6 +109,8 @@ pub fn run(server: &Server, request: Request, watcher: &dyn Watcher) -> Result<O
         message: None,
     };
     directory.write_record(&record)?;
+    server.state.put_job(job.content.as_str(), &job.key, &record)?;
+    job.note();
     let answer = job.execute(&directory, kind, &mut record);
     record.finished = Some(Timestamp::now());
     match &answer {
@@ -93,15 +123,15 @@ pub fn run(server: &Server, request: Request, watcher: &dyn Watcher) -> Result<O
         }
     }
     let kept = directory.write_record(&record).map(|()| directory.close());
+    if let Err(error) = server.state.put_job(job.content.as_str(), &job.key, &record) {
+        // Its record in the data directory is right, and is taken over when it is next looked at.
+        job.watcher.done(&format!("note: {error}"));
+    }
     // What the job itself failed of comes first. The next sweep closes a record that could not be.
     let path = answer?;
     kept?;
     job.retain()?;
-    Ok(Outcome {
-        content: job.content,
-        key: job.key,
-        path,
-    })
+    Ok(path)
 }
 
 /// Deploys the bundle if the request names one by path, and marks it as in use.
@@ -117,8 +147,12 @@ fn prepare<'a>(
             // Nothing is deployed that could not be used: what is in force stays in force.
             let facts = deploy::facts(&opened.tree, &request.spec)?;
             let content = deploy::content_id(&request.spec, &opened.source)?;
+            let mut spec = request.spec.clone();
+            // What was never deployed has no defaults.
+            let content_image = deploy::take_defaults(&store, &content, &mut spec).unwrap_or_default();
+            trust::check(request.manifest.as_deref(), &spec)?;
             if !only_deploys(&request.spec) {
-                refuse_early(server, &store, &content, request.spec.clone(), facts)?;
+                refuse_early(server, &content, &spec, facts, content_image)?;
             }
             let bundle = deploy::deploy(&server.data, &content, request.spec.content.is_some(), &opened)?;
             (content, bundle)
@@ -127,6 +161,7 @@ fn prepare<'a>(
     };
     watcher.done(&format!("content {content}, bundle {bundle}"));
     let content_image = deploy::take_defaults(&store, &content, &mut request.spec)?;
+    trust::check(request.manifest.as_deref(), &request.spec)?;
     let in_use = store.use_bundle(&content, bundle)?;
     let facts = deploy::facts(in_use.path(), &request.spec)?;
     let variant = Variant::parse(request.spec.variant.as_deref().unwrap_or("default"))?;
@@ -140,6 +175,7 @@ fn prepare<'a>(
         request,
         key,
         variant,
+        private: None,
         content_image,
         _in_use: in_use,
     })
@@ -148,13 +184,11 @@ fn prepare<'a>(
 /// Plans a job whose bundle is not deployed yet, with stand-ins for what only a deployed one has.
 fn refuse_early(
     server: &Server,
-    store: &Store<'_>,
     content: &ContentId,
-    mut spec: ContentJobSpec,
+    spec: &ContentJobSpec,
     facts: BundleFacts,
+    content_image: Option<String>,
 ) -> Result<(), LocalError> {
-    // What was never deployed has no defaults.
-    let content_image = deploy::take_defaults(store, content, &mut spec).unwrap_or_default();
     let ids = Ids {
         content: content.to_string(),
         bundle: "1".to_owned(),
@@ -162,7 +196,7 @@ fn refuse_early(
         rendering: "1".to_owned(),
         content_image,
     };
-    plan_of(server, &spec, facts, ids).map(|_| ())
+    plan_of(server, spec, facts, ids).map(|_| ())
 }
 
 /// The bundle that a request names by content item and number.
@@ -185,7 +219,7 @@ pub(crate) fn existing(store: &Store<'_>, request: &Request) -> Result<(ContentI
 /// The plan of a job on this machine.
 fn plan_of(server: &Server, spec: &ContentJobSpec, facts: BundleFacts, ids: Ids) -> Result<Plan, LocalError> {
     let settings = &server.settings;
-    let accounts = gather_accounts(settings, spec.run_as.as_deref())?;
+    let accounts = gather::accounts(Mode::Local, settings, spec.run_as.as_deref())?;
     let task = gather::task(Mode::Local, ids, spec.clone(), facts, Some(server.data.root()));
     Ok(plan::plan(
         &task,
@@ -204,7 +238,7 @@ fn only_deploys(spec: &ContentJobSpec) -> bool {
 fn kind_of(plan: &Plan) -> TaskKind {
     let task = plan.processes.iter().find_map(|process| match process.purpose {
         Purpose::Task(kind) => Some(kind),
-        Purpose::Install(_) => None,
+        Purpose::Install(_) | Purpose::Serve | Purpose::Build => None,
     });
     task.unwrap_or(TaskKind::Install)
 }
@@ -260,7 +294,7 @@ impl Job<'_> {
         };
         let task = plan.processes.iter().find_map(|process| match process.purpose {
             Purpose::Task(kind) => Some((process, kind)),
-            Purpose::Install(_) => None,
+            Purpose::Install(_) | Purpose::Serve | Purpose::Build => None,
         });
         match task {
             Some((process, kind)) => task::run(self, directory, process, kind, rendering),
@@ -302,11 +336,7 @@ impl Job<'_> {
         let Purpose::Install(key) = &process.purpose else {
             return Ok(None);
         };
-        let what = if key.language == crate::runtimes::LanguageName::R {
-            "R"
-        } else {
-            "Python"
-        };
+        let what = key.language.label();
         self.watcher.step(&format!("installing {what} packages"));
         self.watcher.pause();
         let on_wait = || {
@@ -320,25 +350,5 @@ impl Job<'_> {
             Installed::Meanwhile => format!("{what} packages were installed by another job, in {}", key.path),
         });
         Ok(Some(self.server.data.path(&key.path)))
-    }
-
-    /// Removes what is beyond the limits of retention (RD4, AP2).
-    fn retain(&self) -> Result<(), LocalError> {
-        let applications = &self.server.settings.applications;
-        let (keep, age) = (
-            applications.rendering_sweep_limit,
-            applications.rendering_sweep_age_seconds,
-        );
-        self.renders().retain(keep, age, Timestamp::now())?;
-        let jobs = &self.server.settings.jobs;
-        data::retain_jobs(
-            &self.server.data,
-            &self.content,
-            jobs.max_completed,
-            jobs.oldest_completed_seconds,
-            Timestamp::now(),
-        )?;
-        Store::new(&self.server.data).retain_bundles(&self.content, applications.bundle_retention_limit)?;
-        Ok(())
     }
 }

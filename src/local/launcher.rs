@@ -4,22 +4,21 @@
 //! spawned, gets its specification in a memory file, and ends with everything in its sandbox when this program goes.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Write};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::io::Write;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::Mutex;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
 
-use rustix::event::{PollFd, PollFlags};
 use rustix::fs::MemfdFlags;
-use rustix::io::FdFlags;
 use rustix::pipe::PipeFlags;
-use rustix::process::PidfdFlags;
-use rustix::time::Timespec;
 
+use super::pam::Session;
+pub use super::running::Running;
+use super::spawn;
 use crate::names::EXEC_PROGRAM;
-use crate::sandbox::{EndCause, Report, SandboxSpec};
+use crate::sandbox::{EndCause, Met, SandboxSpec};
 
 /// Why a process could not be launched.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +48,9 @@ pub enum LaunchError {
         /// What to do about it.
         hint: String,
     },
+    /// No PAM session could be opened around the process; nothing of the content has run (PM2).
+    #[error("{0}")]
+    NoSession(String),
     /// The helper ended without a report.
     #[error(
         "{EXEC_PROGRAM} was ended from outside, and the process with it; see the system log for a crash or the out-of-memory killer"
@@ -67,6 +69,8 @@ pub struct Ended {
     pub cause: Option<EndCause>,
     /// Layers of the sandbox that were in force.
     pub layers: Vec<String>,
+    /// The limits that it has met.
+    pub met: Met,
 }
 
 impl Ended {
@@ -92,16 +96,11 @@ pub struct Streams {
 #[derive(Clone, Debug)]
 pub struct Launcher {
     helper: PathBuf,
+    /// What each helper holds until nothing is left of its process.
+    hold: Option<Arc<OwnedFd>>,
+    /// The PAM session that is opened around the process.
+    session: Option<Arc<Session>>,
 }
-
-/// The kernel ends a whole sandbox faster than this, unless one of its processes is stuck in a dead file system.
-const END: Timespec = Timespec {
-    tv_sec: 10,
-    tv_nsec: 0,
-};
-
-/// Descriptors become inheritable only for the moment of a spawn, and only one spawn has such a moment at a time.
-static SPAWNING: Mutex<()> = Mutex::new(());
 
 impl Launcher {
     /// A launcher that uses the helper beside the running program.
@@ -122,9 +121,29 @@ impl Launcher {
         if helper.is_file() {
             Ok(Self {
                 helper: helper.to_owned(),
+                hold: None,
+                session: None,
             })
         } else {
             Err(LaunchError::HelperMissing(helper.to_owned()))
+        }
+    }
+
+    /// The same, whose helpers keep a descriptor of this program open for as long as anything of their process is left.
+    #[must_use]
+    pub fn holding(self, hold: Arc<OwnedFd>) -> Self {
+        Self {
+            hold: Some(hold),
+            ..self
+        }
+    }
+
+    /// The same, which opens this PAM session around the process (PM1).
+    #[must_use]
+    pub fn in_session(self, session: Session) -> Self {
+        Self {
+            session: Some(Arc::new(session)),
+            ..self
         }
     }
 
@@ -133,15 +152,50 @@ impl Launcher {
     /// # Errors
     /// Those of starting the helper.
     pub fn start(&self, spec: &SandboxSpec, streams: Streams) -> Result<Running, LaunchError> {
+        self.start_serving(spec, streams, None)
+    }
+
+    /// The same for a process that serves. It inherits `listener`, a listening socket, as descriptor 3; of what the
+    /// caller has, that can be closed at once.
+    ///
+    /// # Errors
+    /// Those of starting the helper.
+    pub fn start_serving(
+        &self,
+        spec: &SandboxSpec,
+        streams: Streams,
+        listener: Option<BorrowedFd<'_>>,
+    ) -> Result<Running, LaunchError> {
         let cgroup = spec.cgroup.as_ref().map(|cgroup| cgroup.name.clone());
-        let spec = memory_file(spec).map_err(LaunchError::Pass)?;
+        let program = self
+            .session
+            .as_ref()
+            .map_or(self.helper.as_path(), |session| session.program());
+        let (spec, password) = self.told(spec).map_err(LaunchError::Pass)?;
         let pipe =
             || rustix::pipe::pipe_with(PipeFlags::CLOEXEC).map_err(|error| LaunchError::Pass(error.into()));
         let ((reports, said), (held, lifeline)) = (pipe()?, pipe()?);
-        let passed = [spec.as_fd(), said.as_fd(), held.as_fd()];
-        let mut command = Command::new(&self.helper);
+        // A descriptor of our own: this program may have handed the caller's to another thread.
+        let listener = listener.map(|fd| fd.try_clone_to_owned()).transpose();
+        let listener = listener.map_err(LaunchError::Pass)?;
+        let hold = self.hold.as_ref().map(|fd| fd.as_fd());
+        let listener = listener.as_ref().map(AsFd::as_fd);
+        let mut given = vec![
+            Some(spec.as_fd()),
+            Some(said.as_fd()),
+            Some(held.as_fd()),
+            hold,
+            listener,
+        ];
+        let mut command = Command::new(program);
+        if self.session.is_some() {
+            command.arg("session");
+            given.push(password.as_ref().map(AsFd::as_fd));
+        }
+        let number =
+            |fd: &Option<BorrowedFd<'_>>| fd.map_or_else(|| "-".to_owned(), |fd| fd.as_raw_fd().to_string());
         command
-            .args(passed.map(|fd| fd.as_raw_fd().to_string()))
+            .args(given.iter().map(number))
             .env_clear()
             .current_dir("/");
         // A group of its own: an interrupt typed at the terminal reaches this program, which then ends the job.
@@ -150,29 +204,21 @@ impl Launcher {
             .stdin(streams.stdin)
             .stdout(streams.stdout)
             .stderr(streams.stderr);
-        let child = {
-            let _alone = SPAWNING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            for fd in passed {
-                rustix::io::fcntl_setfd(fd, FdFlags::empty())
-                    .map_err(|error| LaunchError::Pass(error.into()))?;
-            }
-            let child = command.spawn();
-            for fd in passed {
-                rustix::io::fcntl_setfd(fd, FdFlags::CLOEXEC)
-                    .map_err(|error| LaunchError::Pass(error.into()))?;
-            }
-            child.map_err(|source| LaunchError::Start {
-                path: self.helper.clone(),
-                source,
-            })?
-        };
-        Ok(Running {
-            child,
-            reports: BufReader::new(reports.into()),
-            first: None,
-            cgroup,
-            _lifeline: lifeline,
-        })
+        let passed: Vec<BorrowedFd<'_>> = given.into_iter().flatten().collect();
+        let child = spawn::inheriting(&mut command, &passed).map_err(|source| LaunchError::Start {
+            path: program.to_owned(),
+            source,
+        })?;
+        let session = self.session.clone();
+        Ok(Running::new(child, reports, lifeline, cgroup, session))
+    }
+
+    /// What the started program reads: the specification, in a request where a session is opened, and its password.
+    fn told(&self, spec: &SandboxSpec) -> std::io::Result<(OwnedFd, Option<OwnedFd>)> {
+        match &self.session {
+            None => Ok((memory_file(spec)?, None)),
+            Some(session) => Ok((session.request(spec, &self.helper)?, session.password_pipe()?)),
+        }
     }
 }
 
@@ -182,97 +228,4 @@ fn memory_file(spec: &SandboxSpec) -> std::io::Result<OwnedFd> {
     let mut file = File::from(fd);
     file.write_all(&serde_json::to_vec(spec).map_err(std::io::Error::other)?)?;
     Ok(file.into())
-}
-
-/// A process that was started.
-#[derive(Debug)]
-pub struct Running {
-    child: Child,
-    reports: BufReader<File>,
-    /// The first process of the sandbox: all others have ended when it has.
-    first: Option<OwnedFd>,
-    /// Name of its control groups.
-    cgroup: Option<String>,
-    /// Closed when this is dropped, or when this program dies: the helper then ends the process.
-    _lifeline: OwnedFd,
-}
-
-impl Running {
-    /// Process id of the helper. SIGTERM to it ends the process, after a time of grace by force.
-    #[must_use]
-    pub fn helper_pid(&self) -> i32 {
-        i32::try_from(self.child.id()).unwrap_or(0)
-    }
-
-    /// The process's standard output, where a pipe was asked for.
-    pub fn take_stdout(&mut self) -> Option<std::process::ChildStdout> {
-        self.child.stdout.take()
-    }
-
-    /// The process's standard error, where a pipe was asked for.
-    pub fn take_stderr(&mut self) -> Option<std::process::ChildStderr> {
-        self.child.stderr.take()
-    }
-
-    /// Waits until the sandbox stands and the process has been executed: the layers in force.
-    ///
-    /// # Errors
-    /// [`LaunchError::Sandbox`] where it could not be made, [`LaunchError::Silent`] where the helper died.
-    pub fn wait_started(&mut self) -> Result<Vec<String>, LaunchError> {
-        match self.next_report()? {
-            Some(Report::Started { pid, layers }) => {
-                let pid = rustix::process::Pid::from_raw(pid);
-                self.first = pid.and_then(|pid| rustix::process::pidfd_open(pid, PidfdFlags::empty()).ok());
-                Ok(layers)
-            }
-            Some(Report::Failed { step, message, hint }) => {
-                self.reap();
-                Err(LaunchError::Sandbox { step, message, hint })
-            }
-            _ => Err(self.killed()),
-        }
-    }
-
-    /// Waits for the end of the process and of everything in its sandbox.
-    ///
-    /// # Errors
-    /// As [`Running::wait_started`].
-    pub fn wait(mut self, layers: Vec<String>) -> Result<Ended, LaunchError> {
-        let ended = self.next_report()?;
-        // The helper ends after the whole PID namespace has: only then is nothing left (SB7).
-        self.reap();
-        match ended {
-            Some(Report::Ended { code, signal, cause }) => Ok(Ended {
-                code,
-                signal,
-                cause,
-                layers,
-            }),
-            _ => Err(self.killed()),
-        }
-    }
-
-    /// The helper was killed. The kernel then kills the sandbox, which takes a moment, and nobody but us is left to
-    /// see its end and to tidy up: until then its processes may still write.
-    fn killed(&mut self) -> LaunchError {
-        self.reap();
-        if let Some(first) = &self.first {
-            let mut poll = [PollFd::new(first, PollFlags::IN)];
-            let _ = rustix::event::poll(&mut poll, Some(&END));
-        }
-        if let Some(name) = &self.cgroup {
-            crate::exec::remove_control_groups(name);
-        }
-        LaunchError::Silent
-    }
-
-    fn reap(&mut self) {
-        let _ = self.child.wait();
-    }
-
-    fn next_report(&mut self) -> Result<Option<Report>, LaunchError> {
-        let mut line = String::new();
-        self.reports.read_line(&mut line).map_err(LaunchError::Pass)?;
-        Ok(serde_json::from_str(&line).ok())
-    }
 }

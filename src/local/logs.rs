@@ -8,10 +8,13 @@ use std::time::Duration;
 use rustix::fs::{FileType, Mode, OFlags};
 
 use super::error::LocalError;
+use super::serve::output;
 use crate::data::{ContentId, DataDir, IoFailure, JobDir, layout};
 
 /// The processes of a job, in the order in which they run.
-const PROCESSES: [&str; 3] = ["install-python", "install-r", "task"];
+const PROCESSES: [&str; 5] = ["install-python", "install-r", "install-node", "task", "serve"];
+/// What the process of an application printed after the beginning of its log.
+const LATER: [&str; 2] = [output::OLDER, output::NEWER];
 /// Between two looks at a log that grows.
 const PAUSE: Duration = Duration::from_millis(300);
 
@@ -49,29 +52,40 @@ pub fn find(data: &DataDir, word: &str) -> Option<Kept> {
 ///
 /// # Errors
 /// It has none, or a log can not be read.
-pub fn show(data: &DataDir, job: &Kept, follow: bool, output: &mut dyn Write) -> Result<(), LocalError> {
+pub fn show(data: &DataDir, job: &Kept, follow: bool, shown_on: &mut dyn Write) -> Result<(), LocalError> {
     let directory = data.path(layout::job(&job.content, &job.key));
     let mut logs: Vec<(PathBuf, Option<File>)> = PROCESSES
         .iter()
         // Beside the log directory on one machine, in it where a Pod wrote it.
         .flat_map(|name| ["", "log"].map(|below| directory.join(below).join(format!("{name}.log"))))
+        .chain(LATER.map(|name| directory.join(name)))
         .map(|path| (path, None))
         .collect();
     let mut shown = false;
+    // What is older than the newest part is read at the beginning alone: later, it was read under its other name.
+    let mut began = false;
     loop {
         // Asked before reading: what was written until then is read in any case.
         let goes_on = follow && JobDir::is_running(data, &job.content, &job.key)?;
         for (path, file) in &mut logs {
-            if file.is_none() {
+            if file.is_none() && (!began || !path.ends_with(output::OLDER)) {
                 *file = open(path)?;
             }
-            if let Some(file) = file {
+            while let Some(held) = file {
                 shown = true;
-                if !copy(file, output).map_err(|source| IoFailure::new("read", &*path, source))? {
+                let fault = |source| IoFailure::new("read", &*path, source);
+                let is_whole = path.ends_with(output::NEWER) && !is_at(held, path);
+                if !copy(held, shown_on).map_err(fault)? {
                     return Ok(());
                 }
+                if !is_whole {
+                    break;
+                }
+                // It had got another name: what has its name now follows.
+                *file = open(path)?;
             }
         }
+        began = true;
         if goes_on {
             std::thread::sleep(PAUSE);
         } else if shown {
@@ -94,6 +108,16 @@ fn open(path: &Path) -> Result<Option<File>, IoFailure> {
     let stat = rustix::fs::fstat(&fd).map_err(|error| IoFailure::new("read", path, error))?;
     let is_file = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
     Ok(is_file.then(|| File::from(fd)))
+}
+
+/// Whether an open file is still the one at its path.
+fn is_at(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    match (file.metadata(), std::fs::symlink_metadata(path)) {
+        (Ok(held), Ok(there)) => (held.dev(), held.ino()) == (there.dev(), there.ino()),
+        // Between its two names.
+        _ => true,
+    }
 }
 
 /// Writes what has come since the last time; false where nobody reads any more.

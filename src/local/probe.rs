@@ -128,6 +128,7 @@ fn probe_spec(account: &Identity, mode: SandboxMode, shown: &Path, hidden: &Path
         cgroup: None,
         timeout_ms: None,
         grace_ms: 0,
+        serve: None,
     }
 }
 

@@ -11,9 +11,10 @@ use super::failed::Failed;
 use super::launcher::{Ended, Streams};
 use super::output::Log;
 use super::server::Server;
-use super::{secrets, signals};
+use super::{met, secrets, signals};
+use crate::content::form::Upload;
 use crate::data::{IoFailure, JobDir, Owner, Workspace};
-use crate::plan::{Identity, ProcessPlan, Purpose};
+use crate::plan::{Identity, Limits, ProcessPlan, Purpose};
 use crate::sandbox::{self, Place, SandboxSpec};
 
 /// The owner that a process's directories are given to; `None` for an ordinary user, whose they are already.
@@ -29,21 +30,27 @@ pub struct Finished {
     pub ended: Ended,
     /// Its output.
     pub log: PathBuf,
-    limits: (Option<u64>, Option<u64>),
+    limits: Limits,
+    timeout: Option<u64>,
     /// Where no space was left when it ended: what it has written may be cut off.
     pub full: Option<IoFailure>,
 }
 
 impl Finished {
+    /// A sentence for each limit that it has met without being ended for it.
+    #[must_use]
+    pub fn met(&self) -> Vec<String> {
+        met::sentences(&self.ended, &self.limits)
+    }
+
     /// It, as the cause of a failure.
     #[must_use]
     pub fn failed(self) -> Box<Failed> {
-        let (memory_limit, timeout) = self.limits;
         Box::new(Failed {
             ended: self.ended,
             log: self.log,
-            memory_limit,
-            timeout,
+            limits: self.limits,
+            timeout: self.timeout,
             full: self.full,
         })
     }
@@ -54,12 +61,59 @@ impl Finished {
 /// # Errors
 /// It could not be started; an exit code other than 0 is no error here.
 pub fn run(server: &Server, job: &JobDir, plan: &ProcessPlan) -> Result<Finished, LocalError> {
+    let inputs = write_inputs(job, plan.purpose.process_name(), plan)?;
+    run_with(server, job, plan, inputs)
+}
+
+/// As [`run`], for what only one visitor has asked for: its files are among the inputs of the process, and nothing of what
+/// was answered stays when it is over.
+///
+/// # Errors
+/// As for [`run`].
+pub fn run_private(
+    server: &Server,
+    job: &JobDir,
+    plan: &ProcessPlan,
+    private: &Private,
+) -> Result<Finished, LocalError> {
+    let directory = inputs_of(job, plan.purpose.process_name());
+    let files = plan
+        .inputs
+        .iter()
+        .map(|input| (input.name.as_str(), input.text.as_bytes()));
+    let sent = private
+        .files
+        .iter()
+        .map(|file| (file.name.as_str(), file.bytes.as_slice()));
+    let finished = crate::data::write_inputs(&directory, files.chain(sent), owner(&plan.identity))
+        .map_err(LocalError::from)
+        .and_then(|()| run_with(server, job, plan, directory.clone()));
+    let removed = crate::data::remove_tree(&directory);
+    // What the process failed of comes first.
+    let finished = finished?;
+    removed?;
+    Ok(finished)
+}
+
+/// What a render gets that only one visitor has asked for.
+#[derive(Debug, Default)]
+pub struct Private {
+    /// Files that were sent.
+    pub files: Vec<Upload>,
+}
+
+fn run_with(
+    server: &Server,
+    job: &JobDir,
+    plan: &ProcessPlan,
+    inputs_dir: PathBuf,
+) -> Result<Finished, LocalError> {
     let name = plan.purpose.process_name();
     let secrets = secrets::resolve(&plan.env, server.settings.config_dir.as_deref())?;
     let place = Place {
         data_dir: server.data.root().to_owned(),
         runtime_dir: server.runtime_dir.clone(),
-        inputs_dir: write_inputs(job, name, plan)?,
+        inputs_dir,
         mode: server.form.mode,
         secrets,
     };
@@ -69,7 +123,7 @@ pub fn run(server: &Server, job: &JobDir, plan: &ProcessPlan) -> Result<Finished
     let workspace = Workspace::make(temp_dir, key.unwrap_or(name), owner(&plan.identity))?;
     let ended = on_this_machine(sandbox::build(plan, &place))
         .map_err(LocalError::from)
-        .and_then(|spec| launch(server, &spec, &plan.purpose, &log));
+        .and_then(|spec| launch(server, &spec, plan, &log));
     // Before anything is removed, which would make room again.
     let full = IoFailure::if_full(server.data.root()).or_else(|| IoFailure::if_full(workspace.path()));
     let removed = workspace.remove();
@@ -79,26 +133,31 @@ pub fn run(server: &Server, job: &JobDir, plan: &ProcessPlan) -> Result<Finished
     Ok(Finished {
         ended,
         log,
-        limits: (plan.limits.memory_bytes, plan.timeout_seconds),
+        limits: plan.limits.clone(),
+        timeout: plan.timeout_seconds,
         full,
     })
 }
 
 /// Writes the process's input files for its account alone to read: parameters may be nobody else's business. They are
 /// shown to it read-only, so owning them gives it no right to change them.
-fn write_inputs(job: &JobDir, name: &str, plan: &ProcessPlan) -> Result<PathBuf, LocalError> {
-    let directory = job.path().join(format!("{name}.inputs"));
+pub(super) fn write_inputs(job: &JobDir, name: &str, plan: &ProcessPlan) -> Result<PathBuf, LocalError> {
+    let directory = inputs_of(job, name);
     let files = plan
         .inputs
         .iter()
-        .map(|input| (input.name.as_str(), input.text.as_str()));
+        .map(|input| (input.name.as_str(), input.text.as_bytes()));
     crate::data::write_inputs(&directory, files, owner(&plan.identity))?;
     Ok(directory)
 }
 
+fn inputs_of(job: &JobDir, name: &str) -> PathBuf {
+    job.path().join(format!("{name}.inputs"))
+}
+
 /// The helper follows no link, so the links of this machine's own paths are followed here, where only the server can
 /// have made them.
-fn on_this_machine(mut spec: SandboxSpec) -> Result<SandboxSpec, IoFailure> {
+pub(super) fn on_this_machine(mut spec: SandboxSpec) -> Result<SandboxSpec, IoFailure> {
     for mask in &mut spec.masks {
         match mask.path.canonicalize() {
             Ok(path) => mask.path = path,
@@ -132,7 +191,7 @@ fn follow_links(path: &Path) -> PathBuf {
 }
 
 /// Starts the process, shows and keeps its output, and waits for its end.
-fn launch(server: &Server, spec: &SandboxSpec, purpose: &Purpose, log: &Path) -> Result<Ended, LocalError> {
+fn launch(server: &Server, spec: &SandboxSpec, plan: &ProcessPlan, log: &Path) -> Result<Ended, LocalError> {
     // Content may print what is for nobody else on this machine.
     let file = OpenOptions::new()
         .write(true)
@@ -146,26 +205,26 @@ fn launch(server: &Server, spec: &SandboxSpec, purpose: &Purpose, log: &Path) ->
         stdout: Stdio::piped(),
         stderr: Stdio::piped(),
     };
-    let mut running = server.launcher.start(spec, streams)?;
+    let mut running = server.launcher_for(&plan.identity).start(spec, streams)?;
     let _pass_on = signals::pass_on_to(running.helper_pid());
     let (stdout, stderr) = (running.take_stdout(), running.take_stderr());
     // An installation talks about itself: only the task's own output is the program's output.
-    let shows_stdout = matches!(purpose, Purpose::Task(_));
+    let is_task = matches!(plan.purpose, Purpose::Task(_));
+    let shown = |is_output: bool| -> Box<dyn Write + Send> {
+        match (server.shows_output, is_output && is_task) {
+            (false, _) => Box::new(std::io::sink()),
+            (true, true) => Box::new(std::io::stdout()),
+            (true, false) => Box::new(std::io::stderr()),
+        }
+    };
     std::thread::scope(|scope| {
         if let Some(stream) = stdout {
-            let log = log.clone();
-            scope.spawn(move || {
-                let out: Box<dyn Write> = if shows_stdout {
-                    Box::new(std::io::stdout())
-                } else {
-                    Box::new(std::io::stderr())
-                };
-                log.follow(stream, out);
-            });
+            let (log, shown) = (log.clone(), shown(true));
+            scope.spawn(move || log.follow(stream, shown));
         }
         if let Some(stream) = stderr {
-            let log = log.clone();
-            scope.spawn(move || log.follow(stream, std::io::stderr()));
+            let (log, shown) = (log.clone(), shown(false));
+            scope.spawn(move || log.follow(stream, shown));
         }
         let layers = running.wait_started()?;
         Ok(running.wait(layers)?)

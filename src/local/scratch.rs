@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::data::{IoFailure, Owner, Workspace, new_key};
+use crate::names::WORKSPACES;
 
 /// A directory for a trial; removed when dropped.
 #[derive(Debug)]
@@ -18,7 +19,15 @@ impl Scratch {
     /// # Errors
     /// The directory can not be made.
     pub(crate) fn make(temp_dir: &Path, what: &str, owner: Option<Owner>) -> Result<Self, IoFailure> {
-        let workspace = Workspace::make(temp_dir, &format!("{what}-{}", new_key()), owner)?;
+        Self::make_in(&temp_dir.join(WORKSPACES), what, owner)
+    }
+
+    /// The same in this directory of workspaces.
+    ///
+    /// # Errors
+    /// The directory can not be made.
+    pub(crate) fn make_in(workspaces: &Path, what: &str, owner: Option<Owner>) -> Result<Self, IoFailure> {
+        let workspace = Workspace::make_in(workspaces, &format!("{what}-{}", new_key()), owner)?;
         let path = workspace.path();
         let path = path
             .canonicalize()

@@ -9,6 +9,7 @@ use crate::data::{DataDir, IoFailure, Staged, layout, new_key};
 /// Name and text of every starter.
 const STARTERS: &[(&str, &str)] = &[
     ("common.R", include_str!("../../runtime/common.R")),
+    ("install_node.js", include_str!("../../runtime/install_node.js")),
     (
         "install_python.py",
         include_str!("../../runtime/install_python.py"),
@@ -22,6 +23,31 @@ const STARTERS: &[(&str, &str)] = &[
     ("render_rmd.R", include_str!("../../runtime/render_rmd.R")),
     ("render_site.R", include_str!("../../runtime/render_site.R")),
     ("repositories.R", include_str!("../../runtime/repositories.R")),
+    ("serve_api.R", include_str!("../../runtime/serve_api.R")),
+    ("serve_asgi.py", include_str!("../../runtime/serve_asgi.py")),
+    ("serve_bokeh.py", include_str!("../../runtime/serve_bokeh.py")),
+    ("serve_common.py", include_str!("../../runtime/serve_common.py")),
+    ("serve_dash.py", include_str!("../../runtime/serve_dash.py")),
+    ("serve_entry.py", include_str!("../../runtime/serve_entry.py")),
+    (
+        "serve_forwarded.py",
+        include_str!("../../runtime/serve_forwarded.py"),
+    ),
+    ("serve_gradio.py", include_str!("../../runtime/serve_gradio.py")),
+    ("serve_listen.R", include_str!("../../runtime/serve_listen.R")),
+    ("serve_node.js", include_str!("../../runtime/serve_node.js")),
+    ("serve_python.py", include_str!("../../runtime/serve_python.py")),
+    ("serve_r.R", include_str!("../../runtime/serve_r.R")),
+    ("serve_shiny.R", include_str!("../../runtime/serve_shiny.R")),
+    ("serve_shiny.py", include_str!("../../runtime/serve_shiny.py")),
+    (
+        "serve_streamlit.py",
+        include_str!("../../runtime/serve_streamlit.py"),
+    ),
+    ("serve_tornado.py", include_str!("../../runtime/serve_tornado.py")),
+    ("serve_voila.py", include_str!("../../runtime/serve_voila.py")),
+    ("serve_wsgi.py", include_str!("../../runtime/serve_wsgi.py")),
+    ("servers.lock", include_str!("../../runtime/servers.lock")),
 ];
 
 /// Digest of the starters: another version of this program lays its own out beside them.
@@ -79,7 +105,11 @@ mod tests {
         let mut names: Vec<String> = std::fs::read_dir(folder)
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .filter(|name| name.ends_with(".R") || name.ends_with(".py"))
+            .filter(|name| {
+                [".R", ".js", ".lock", ".py"]
+                    .iter()
+                    .any(|ending| name.ends_with(ending))
+            })
             .collect();
         names.sort();
         assert_eq!(names, STARTERS.iter().map(|(name, _)| *name).collect::<Vec<_>>());

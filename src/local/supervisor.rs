@@ -251,6 +251,7 @@ fn trial_spec(words: &[String], directory: &Path, trial: &Trial<'_>) -> SandboxS
         cgroup: None,
         timeout_ms: Some(30_000),
         grace_ms: 1_000,
+        serve: None,
     }
 }
 

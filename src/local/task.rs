@@ -36,8 +36,14 @@ pub(super) fn run(
             }
         });
     match (answer, rendering) {
-        (Ok(()), Some(rendering)) => finish(job, plan, rendering).map(Some),
-        (Ok(()), None) => Ok(None),
+        (Ok(()), Some(rendering)) => match job.watcher.may_finish() {
+            Ok(()) => finish(job, plan, rendering).map(Some),
+            Err(error) => {
+                job.discard(Some(rendering));
+                Err(error)
+            }
+        },
+        (Ok(()), None) => job.watcher.may_finish().map(|()| None),
         (Err(error), rendering) => {
             job.discard(rendering);
             Err(error)
@@ -114,10 +120,18 @@ fn start(
         _ => "rendering",
     });
     job.watcher.pause();
-    let finished = process::run(job.server, directory, plan);
+    let finished = match &job.private {
+        Some(private) => process::run_private(job.server, directory, plan, private),
+        None => process::run(job.server, directory, plan),
+    };
     let layers = finished.iter().flat_map(|finished| &finished.ended.layers);
     for missing in layers.filter(|layer| layer.contains(LIMIT_MISSING)) {
         job.watcher.done(&format!("note: {missing}"));
+    }
+    // Of one that failed they are part of what is said of that.
+    let succeeded = finished.iter().filter(|finished| finished.ended.succeeded());
+    for met in succeeded.flat_map(Finished::met) {
+        job.watcher.done(&format!("note: {met}"));
     }
     finished
 }

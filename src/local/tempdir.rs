@@ -46,13 +46,15 @@ pub enum TempDirError {
         /// The closed directory.
         parent: PathBuf,
     },
-    /// `connect-workspaces` is somebody else's, or a trap.
+    /// The directory of workspaces is somebody else's, or a trap.
     #[error(
-        "Server.TempDir {path} has a {WORKSPACES} that another account owns or can write in; remove that or set another directory"
+        "Server.TempDir {path} has a {workspaces} that another account owns or can write in; remove that or set another directory"
     )]
     Taken {
         /// The directory.
         path: PathBuf,
+        /// The directory of workspaces in it.
+        workspaces: &'static str,
     },
     /// Programs in it can not be executed.
     #[error(
@@ -70,6 +72,14 @@ pub enum TempDirError {
 /// # Errors
 /// The first thing that is wrong.
 pub fn check(path: &Path, ordinary_user: bool) -> Result<(), TempDirError> {
+    check_for(path, ordinary_user, WORKSPACES)
+}
+
+/// The same where workspaces have another directory.
+///
+/// # Errors
+/// As for [`check`].
+pub fn check_for(path: &Path, ordinary_user: bool, workspaces: &'static str) -> Result<(), TempDirError> {
     let read = |source| TempDirError::Read {
         path: path.to_owned(),
         source,
@@ -92,13 +102,13 @@ pub fn check(path: &Path, ordinary_user: bool) -> Result<(), TempDirError> {
             }
         }
     }
-    check_workspaces(path, &real)?;
-    check_exec(path, &real)
+    check_workspaces(path, &real, workspaces)?;
+    check_exec(path, &real, workspaces)
 }
 
 /// In a directory for everybody anybody can have made it first.
-fn check_workspaces(path: &Path, real: &Path) -> Result<(), TempDirError> {
-    let Ok(metadata) = std::fs::symlink_metadata(real.join(WORKSPACES)) else {
+fn check_workspaces(path: &Path, real: &Path, workspaces: &'static str) -> Result<(), TempDirError> {
+    let Ok(metadata) = std::fs::symlink_metadata(real.join(workspaces)) else {
         return Ok(());
     };
     let own = metadata.uid() == rustix::process::geteuid().as_raw() && metadata.mode() & 0o022 == 0;
@@ -107,11 +117,12 @@ fn check_workspaces(path: &Path, real: &Path) -> Result<(), TempDirError> {
     }
     Err(TempDirError::Taken {
         path: path.to_owned(),
+        workspaces,
     })
 }
 
 /// The mount's own word first; then a real program, because some security policies say nothing beforehand.
-fn check_exec(path: &Path, real: &Path) -> Result<(), TempDirError> {
+fn check_exec(path: &Path, real: &Path, workspaces: &str) -> Result<(), TempDirError> {
     let read = |source| TempDirError::Read {
         path: path.to_owned(),
         source,
@@ -125,7 +136,7 @@ fn check_exec(path: &Path, real: &Path) -> Result<(), TempDirError> {
         });
     }
     let write = |source| TempDirError::Write(IoFailure::new("write in", path, source));
-    let place = Scratch::make(real, "exec", None)?;
+    let place = Scratch::make_in(&real.join(workspaces), "exec", None)?;
     let program = place.path().join("try");
     let mut file = std::fs::OpenOptions::new()
         .write(true)
@@ -152,6 +163,27 @@ fn check_exec(path: &Path, real: &Path) -> Result<(), TempDirError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Proves: TD3 (B)
+    #[test]
+    fn builds_have_workspaces_of_their_own() {
+        let dir = tempfile::tempdir().unwrap();
+        let of_builds = crate::names::BUILD_WORKSPACES;
+        let open = std::fs::Permissions::from_mode(0o777);
+        std::fs::create_dir(dir.path().join(WORKSPACES)).unwrap();
+        std::fs::set_permissions(dir.path().join(WORKSPACES), open.clone()).unwrap();
+        assert!(
+            check_for(dir.path(), true, of_builds).is_ok(),
+            "those of content are nothing to it"
+        );
+        std::fs::set_permissions(dir.path().join(of_builds), open).unwrap();
+        let said = check_for(dir.path(), true, of_builds).unwrap_err().to_string();
+        assert!(
+            said.contains("has a rspm-workspaces") && said.contains("remove that"),
+            "{said}"
+        );
+        assert!(check_for(&dir.path().join("none"), true, of_builds).is_err());
+    }
 
     /// Proves: TD3 (L)
     #[test]

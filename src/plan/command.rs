@@ -1,8 +1,9 @@
 //! Command lines: the kind of content and the task become an argument list (PK1–PK4, PK8). The flags of the
 //! starters are those that `runtime/` documents; those of Quarto are its own `render` command's.
 
-use super::install::{self, PythonEnvironment, interpreter};
+use super::install::{self, NodeEnvironment, PythonEnvironment, interpreter};
 use super::process::Scope;
+use super::work::Doing;
 use super::{PlanError, paths, python_key};
 use crate::api::job::TaskKind;
 use crate::content::AppMode;
@@ -15,10 +16,10 @@ pub(super) const PARAMETERS: &str = "params.json";
 /// The command line of the task, without the supervisor's words.
 pub(super) fn of_task(scope: &Scope<'_>) -> Result<Vec<String>, PlanError> {
     let work = scope.work;
-    match (work.task, work.app_mode) {
-        (TaskKind::Run, _) => Ok(scope.task.spec.command.clone()),
-        (TaskKind::RenderSite, AppMode::QuartoStatic) => quarto(scope, &["."]),
-        (TaskKind::RenderSite, _) => Ok(r_starter(
+    match (work.doing, work.app_mode) {
+        (Doing::Task(TaskKind::Run), _) => Ok(scope.task.spec.command.clone()),
+        (Doing::Task(TaskKind::RenderSite), AppMode::QuartoStatic) => quarto(scope, &["."]),
+        (Doing::Task(TaskKind::RenderSite), _) => Ok(r_starter(
             interpreter(scope.choice, LanguageName::R)?,
             "render_site.R",
             &[],
@@ -68,6 +69,21 @@ pub(super) fn install_python(
         argv.extend(words(&["--uv", uv]));
     }
     Ok(argv)
+}
+
+pub(super) fn install_node(
+    scope: &Scope<'_>,
+    environment: &NodeEnvironment,
+) -> Result<Vec<String>, PlanError> {
+    let node = interpreter(scope.choice, LanguageName::Nodejs)?;
+    Ok(words(&[
+        &node.path,
+        &starter("install_node.js"),
+        "--env",
+        &paths::mounted(&environment.key.path),
+        "--source",
+        MOUNT_APP,
+    ]))
 }
 
 pub(super) fn install_r(scope: &Scope<'_>) -> Result<Vec<String>, PlanError> {
@@ -162,7 +178,7 @@ fn parameters(scope: &Scope<'_>, flag: &str) -> Vec<String> {
     words(&[flag, &format!("{MOUNT_INPUTS}/{PARAMETERS}")])
 }
 
-fn r_starter(r: &Installation, script: &str, arguments: &[&str]) -> Vec<String> {
+pub(super) fn r_starter(r: &Installation, script: &str, arguments: &[&str]) -> Vec<String> {
     // Before R 4.0 the option had another name, and the new one is not known there.
     let old = r
         .version
@@ -186,14 +202,14 @@ fn r_starter(r: &Installation, script: &str, arguments: &[&str]) -> Vec<String> 
     argv
 }
 
-fn starter(name: &str) -> String {
+pub(super) fn starter(name: &str) -> String {
     format!("{MOUNT_RUNTIME}/{name}")
 }
 
-fn entrypoint<'a>(scope: &Scope<'a>) -> Result<&'a str, PlanError> {
+pub(super) fn entrypoint<'a>(scope: &Scope<'a>) -> Result<&'a str, PlanError> {
     scope.work.entrypoint.as_deref().ok_or(PlanError::NoEntrypoint)
 }
 
-fn words(texts: &[&str]) -> Vec<String> {
+pub(super) fn words(texts: &[&str]) -> Vec<String> {
     texts.iter().map(|text| (*text).to_owned()).collect()
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::process::{Place, Scope};
-use super::{EnvValue, PlanError, command, inherit, install, pandoc, paths};
+use super::{EnvValue, PlanError, ServePlan, command, inherit, install, pandoc, paths, serve};
 use crate::api::job::{EnvVar, EnvVarSource};
 use crate::content::AppMode;
 use crate::names::ENV_PREFIX;
@@ -22,10 +22,17 @@ const RESERVED: [&str; 7] = [
     "USERNAME",
 ];
 
+/// Variables that name npm's settings of an account.
+const NPM_USER_SETTINGS: [&str; 2] = ["NPM_CONFIG_USERCONFIG", "npm_config_userconfig"];
+
 type Env = BTreeMap<String, EnvValue>;
 
 /// The environment of the content's own process.
-pub(super) fn of_task(scope: &Scope<'_>, place: &Place<'_>) -> Result<Env, PlanError> {
+pub(super) fn of_task(
+    scope: &Scope<'_>,
+    place: &Place<'_>,
+    serving: Option<&ServePlan>,
+) -> Result<Env, PlanError> {
     let mut env = base(scope, place);
     let content = content_variables(scope)?;
     if scope.choice.interpreters.contains_key(&LanguageName::R) {
@@ -38,7 +45,16 @@ pub(super) fn of_task(scope: &Scope<'_>, place: &Place<'_>) -> Result<Env, PlanE
         }
     }
     languages(scope, &mut env);
+    if serving.is_some() {
+        for (name, value) in serve::places(scope, &place.tmp) {
+            set(&mut env, name, &value);
+        }
+    }
     env.extend(content);
+    if let Some(serving) = serving {
+        let variables = serve::variables(scope, serving).into_iter();
+        env.extend(variables.map(|(name, value)| (name.to_owned(), value)));
+    }
     set(&mut env, "CONNECT_CONTENT_GUID", &scope.task.content);
     set(&mut env, "CONNECT_CONTENT_JOB_KEY", &scope.task.job_key);
     identity(place, &mut env);
@@ -50,6 +66,10 @@ pub(super) fn of_task(scope: &Scope<'_>, place: &Place<'_>) -> Result<Env, PlanE
 pub(super) fn of_install(scope: &Scope<'_>, place: &Place<'_>, language: LanguageName) -> Env {
     let mut env = base(scope, place);
     env.remove("R_CONFIG_ACTIVE");
+    // Content can write to its account's home; what the server's own environment names is the administrator's.
+    if language == LanguageName::Nodejs && !NPM_USER_SETTINGS.iter().any(|name| env.contains_key(*name)) {
+        set(&mut env, NPM_USER_SETTINGS[0], "/dev/null");
+    }
     if language == LanguageName::R {
         set(&mut env, "R_LIBS_USER", "NULL");
         // Content can write to its account's home: a .Renviron there must not lead the installation astray.
@@ -112,6 +132,9 @@ fn languages(scope: &Scope<'_>, env: &mut Env) {
     if r.is_some() && install::is_managed(scope.task, LanguageName::R) {
         // The name that R reads as "no such library"; an empty value would mean its default.
         set(env, "R_LIBS_USER", "NULL");
+    }
+    if scope.choice.interpreters.contains_key(&LanguageName::Nodejs) {
+        set(env, "NODE_ENV", "production");
     }
     if let (Some(_), Some(python)) = (r, &python) {
         set(env, "RETICULATE_PYTHON", python);

@@ -2,11 +2,10 @@
 
 use thiserror::Error;
 
-use super::QuantityError;
+use super::{CurrentUserError, PlaceError, QuantityError};
 use crate::content::ParameterError;
 use crate::content::kinds::KindError;
 use crate::identity::AccountSpecError;
-use crate::reason::Reason;
 use crate::runtimes::NoCandidate;
 
 /// Why a job can not be planned.
@@ -133,6 +132,9 @@ pub enum PlanError {
         /// The group, with the setting it comes from.
         group: String,
     },
+    /// Processes as the visitor's account (CU1).
+    #[error(transparent)]
+    CurrentUser(#[from] CurrentUserError),
     /// Another account, asked for by an ordinary user (SB9).
     #[error(
         "spec.runAs '{asked}' is another account than yours ('{own}'); only root can run content as somebody else"
@@ -328,23 +330,15 @@ pub enum PlanError {
         /// The name.
         name: String,
     },
-}
-
-impl PlanError {
-    /// The reason a job fails for with this error.
-    #[must_use]
-    pub fn reason(&self) -> Reason {
-        match self {
-            Self::Runtime(_) | Self::NoInterpreter { .. } => Reason::RuntimeNotFound,
-            Self::AccountSpec { .. }
-            | Self::AccountMissing { .. }
-            | Self::Root { .. }
-            | Self::GroupMissing { .. }
-            | Self::NotInGroup { .. }
-            | Self::OtherAccount { .. }
-            | Self::PodIdentity { .. } => Reason::AccountRefused,
-            Self::Supervisor { .. } => Reason::SupervisorRefused,
-            _ => Reason::InvalidInput,
-        }
-    }
+    /// Content that can not be served.
+    #[error("content of kind '{app_mode}' is not served: {hint}")]
+    NotServed {
+        /// Kind of content.
+        app_mode: &'static str,
+        /// Why, and what can be done instead.
+        hint: &'static str,
+    },
+    /// A path that an application can not have.
+    #[error(transparent)]
+    Place(#[from] PlaceError),
 }

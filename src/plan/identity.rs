@@ -7,6 +7,8 @@ use crate::settings::Settings;
 
 const SETTING: &str = "Applications.RunAs";
 const FIELD: &str = "spec.runAs";
+/// What names the account of a visitor.
+const VISITOR: &str = "the account of the visitor";
 
 /// The accounts of a job's processes.
 #[derive(Debug)]
@@ -15,6 +17,8 @@ pub(super) struct Identities {
     pub(super) default: Identity,
     /// Runs the content.
     pub(super) content: Identity,
+    /// The group through which the processes of visitors' accounts share the application's directory (AP1).
+    pub(super) shared_group: Option<u32>,
     /// What a reader should know.
     pub(super) notes: Vec<String>,
 }
@@ -30,11 +34,23 @@ pub(super) fn decide(task: &Task, settings: &Settings, accounts: &Accounts) -> R
             default.name
         ));
     }
-    let content = match &task.spec.run_as {
-        Some(asked) => content_account(asked, default, task.mode, settings, accounts)?,
+    let mut content = match &task.spec.run_as {
+        Some(asked) => other_account(FIELD, asked, default, task.mode, settings, accounts)?,
         None => default,
     };
-    if content.uid != default.uid {
+    let serving = task.serve.as_ref().filter(|serve| serve.current_user);
+    let shared_group = serving
+        .map(|_| shared_group(settings, default, accounts))
+        .transpose()?;
+    if let Some(visitor) = serving.and_then(|serve| serve.visitor.as_deref()) {
+        content = visitors_account(visitor, default, settings, accounts)?;
+    } else if serving.is_some() {
+        notes.push(format!(
+            "visitors who have logged in get processes of their own account; '{}' is for all others",
+            content.name
+        ));
+    }
+    if serving.is_none() && content.uid != default.uid {
         notes.push(format!(
             "runs as '{}' ({FIELD}), not as {SETTING} '{}': only an administrator may ask for that",
             content.name, default.name
@@ -43,6 +59,7 @@ pub(super) fn decide(task: &Task, settings: &Settings, accounts: &Accounts) -> R
     Ok(Identities {
         default: identity(default),
         content: identity(content),
+        shared_group: shared_group.map(|(group, _)| group),
         notes,
     })
 }
@@ -55,7 +72,29 @@ pub(super) fn default(settings: &Settings, accounts: &Accounts) -> Result<Identi
 /// The account that a job or content item names on this machine.
 pub(super) fn content(asked: &str, settings: &Settings, accounts: &Accounts) -> Result<Identity, PlanError> {
     let default = default_account(Mode::Local, settings, accounts)?;
-    content_account(asked, default, Mode::Local, settings, accounts).map(identity)
+    other_account(FIELD, asked, default, Mode::Local, settings, accounts).map(identity)
+}
+
+/// The account of a visitor, by the name by which they have logged in.
+pub(super) fn visitor(name: &str, settings: &Settings, accounts: &Accounts) -> Result<Identity, PlanError> {
+    let default = default_account(Mode::Local, settings, accounts)?;
+    visitors_account(name, default, settings, accounts).map(identity)
+}
+
+/// As every other account. A visitor is known by name: a number could be somebody else's.
+fn visitors_account<'a>(
+    name: &str,
+    default: &'a Account,
+    settings: &Settings,
+    accounts: &'a Accounts,
+) -> Result<&'a Account, PlanError> {
+    if let Ok(AccountSpec::Uid(_)) = AccountSpec::parse(name) {
+        return Err(PlanError::AccountMissing {
+            setting: VISITOR,
+            value: name.to_owned(),
+        });
+    }
+    other_account(VISITOR, name, default, Mode::Local, settings, accounts)
 }
 
 fn default_account<'a>(
@@ -79,14 +118,15 @@ fn own_account<'a>(mode: Mode, run_as: &str, accounts: &'a Accounts) -> Option<&
         .filter(|_| mode == Mode::Local || !accounts.accounts.contains_key(run_as))
 }
 
-fn content_account<'a>(
+fn other_account<'a>(
+    what: &'static str,
     asked: &str,
     default: &'a Account,
     mode: Mode,
     settings: &Settings,
     accounts: &'a Accounts,
 ) -> Result<&'a Account, PlanError> {
-    let found = find(accounts, FIELD, asked)?;
+    let found = find(accounts, what, asked)?;
     if found.uid == default.uid {
         return Ok(default);
     }

@@ -6,8 +6,8 @@ use super::{Mode, Task};
 use crate::names;
 use crate::settings::Settings;
 
-/// `PATH` where the server gives none: in Pod mode always.
-const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+/// `PATH` where the server gives none: in Pods always.
+pub const POD_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// Never inherited, by prefix: overrides of this and of the other products' settings, which hold passwords,
 /// and the traces of `sudo`.
@@ -76,7 +76,7 @@ pub(super) fn base(task: &Task, settings: &Settings) -> BTreeMap<String, String>
     };
     env.insert(
         "PATH".to_owned(),
-        path.map_or(DEFAULT_PATH, String::as_str).to_owned(),
+        path.map_or(POD_PATH, String::as_str).to_owned(),
     );
     env
 }

@@ -15,6 +15,7 @@ use crate::settings::{PackageManager, Repository, Settings};
 pub(super) struct Environments {
     pub(super) python: Option<PythonEnvironment>,
     pub(super) r: Option<RLibrary>,
+    pub(super) node: Option<NodeEnvironment>,
 }
 
 /// A Python environment.
@@ -24,6 +25,14 @@ pub(super) struct PythonEnvironment {
     pub(super) installed: bool,
     pub(super) version: String,
     pub(super) manager: PackageManager,
+}
+
+/// An environment of Node.js packages.
+#[derive(Debug)]
+pub(super) struct NodeEnvironment {
+    pub(super) key: EnvironmentKey,
+    pub(super) installed: bool,
+    pub(super) version: String,
 }
 
 /// A library of R packages.
@@ -44,6 +53,7 @@ pub(super) fn environments(
     Ok(Environments {
         python: python(task, settings, choice)?,
         r: r(task, settings, choice)?,
+        node: node(task, choice)?,
     })
 }
 
@@ -132,6 +142,34 @@ fn r(task: &Task, settings: &Settings, choice: &Choice) -> Result<Option<RLibrar
         version,
         packages,
         repositories,
+    }))
+}
+
+fn node(task: &Task, choice: &Choice) -> Result<Option<NodeEnvironment>, PlanError> {
+    let Some(requirements) = task
+        .facts
+        .node
+        .as_ref()
+        .filter(|_| is_managed(task, LanguageName::Nodejs))
+    else {
+        return Ok(None);
+    };
+    let node = interpreter(choice, LanguageName::Nodejs)?;
+    let version = version_component(node)?;
+    let key = Digest::of("node-environment")
+        .field(&node.version)
+        .field(&node.path)
+        .field(&choice.runtime)
+        .field(&requirements.digest)
+        .base64();
+    let key = EnvironmentKey {
+        language: LanguageName::Nodejs,
+        path: paths::node_environment(&version, &key),
+    };
+    Ok(Some(NodeEnvironment {
+        installed: task.installed.contains(&key),
+        key,
+        version,
     }))
 }
 

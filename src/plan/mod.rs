@@ -5,6 +5,7 @@
 mod asked;
 mod cluster;
 mod command;
+mod current_user;
 mod digest;
 mod env;
 mod error;
@@ -20,24 +21,34 @@ mod notes;
 mod output;
 mod pandoc;
 mod paths;
+mod probe;
 mod process;
 mod python_key;
 mod quantity;
 mod r_cache;
+mod reason;
 mod resources;
+mod serve;
+mod standing;
 mod supervisor;
 mod types;
 mod work;
 
+pub use current_user::CurrentUserError;
 pub use error::*;
+pub use inherit::POD_PATH;
+pub use probe::{Probe, probes};
 pub use quantity::*;
 pub use resources::PodResources;
+pub use serve::{Listen, PlaceError, SERVE_GRACE_SECONDS, ServePlan, ServeTask, StopSequence};
+pub use standing::{May, Standing, standing};
 pub use types::*;
 
 use crate::api::job::TaskKind;
 use crate::identity::Accounts;
 use crate::runtimes::{self, Runtimes};
 use crate::settings::Settings;
+use work::Doing;
 
 /// Plans every process of one job: installations of packages that are not there yet, then the task itself.
 /// The same input gives the same plan.
@@ -54,12 +65,15 @@ pub fn plan(
     let work = work::of(task)?;
     let needs = needs::of(task, settings, &work);
     let choice = runtimes::select(&needs, runtimes)?;
+    if task.serve.as_ref().is_some_and(|serve| serve.current_user) {
+        current_user::check(task.mode, work.app_mode, settings, accounts)?;
+    }
     let accounts = identity::decide(task, settings, accounts)?;
     if task.mode == Mode::Pod {
         cluster::check(settings, &choice, [&accounts.default, &accounts.content])?;
     }
-    let environments = match work.task {
-        TaskKind::Deploy => install::Environments::default(),
+    let environments = match work.doing {
+        Doing::Task(TaskKind::Deploy) => install::Environments::default(),
         _ => install::environments(task, settings, &choice)?,
     };
     let scope = process::Scope {
@@ -70,7 +84,10 @@ pub fn plan(
         environments: &environments,
     };
     let mut processes = process::installs(&scope, &accounts.default)?;
-    if let Some(process) = process::task(&scope, &accounts.content)? {
+    if let Some(mut process) = process::task(&scope, &accounts.content)? {
+        if let Some(serve) = &mut process.serve {
+            serve.shared_group = accounts.shared_group;
+        }
         processes.push(process);
     }
     let notes = notes::of(&scope, &accounts, &processes);
@@ -94,9 +111,17 @@ pub fn environments(
     runtimes: &Runtimes,
 ) -> Result<Vec<EnvironmentKey>, PlanError> {
     let work = work::of(task)?;
+    if work.doing == Doing::Task(TaskKind::Deploy) {
+        // What is only deployed is not run.
+        return Ok(Vec::new());
+    }
     let choice = runtimes::select(&needs::of(task, settings, &work), runtimes)?;
     let found = install::environments(task, settings, &choice)?;
-    let keys = [found.python.map(|python| python.key), found.r.map(|r| r.key)];
+    let keys = [
+        found.python.map(|python| python.key),
+        found.r.map(|r| r.key),
+        found.node.map(|node| node.key),
+    ];
     let wanted = |key: &EnvironmentKey| process::is_wanted(task, &work, key.language);
     Ok(keys.into_iter().flatten().filter(wanted).collect())
 }
@@ -119,6 +144,32 @@ pub fn content_identity(
     accounts: &Accounts,
 ) -> Result<Identity, PlanError> {
     identity::content(asked, settings, accounts)
+}
+
+/// The account that the processes of a visitor run as, by the name by which the visitor has logged in (CU2).
+///
+/// # Errors
+/// [`PlanError`]: it is missing, is root, or is outside the shared group.
+pub fn visitor_identity(name: &str, settings: &Settings, accounts: &Accounts) -> Result<Identity, PlanError> {
+    identity::visitor(name, settings, accounts)
+}
+
+/// Requests and limits of the Pod of a Git build (GB6).
+#[must_use]
+pub fn build_resources(scheduler: &crate::settings::Scheduler) -> PodResources {
+    resources::of_install(scheduler)
+}
+
+/// Whether visitors of content of this kind can have processes of their own accounts on this machine (CU1).
+///
+/// # Errors
+/// [`PlanError`]: the kind, the settings or this program's own account do not allow it.
+pub fn check_current_user(
+    app_mode: crate::content::AppMode,
+    settings: &Settings,
+    accounts: &Accounts,
+) -> Result<(), PlanError> {
+    Ok(current_user::check(Mode::Local, app_mode, settings, accounts)?)
 }
 
 /// What every local process does not see (FS1).

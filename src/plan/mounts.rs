@@ -2,25 +2,33 @@
 
 use std::path::Path;
 
-use super::install::{Environments, PythonEnvironment, RLibrary};
-use super::work::Work;
-use super::{Access, Mount, Source, Task, paths};
+use super::install::{Environments, NodeEnvironment, PythonEnvironment, RLibrary};
+use super::work::{Doing, Work};
+use super::{Access, EnvironmentKey, Mount, Source, Task, paths};
 use crate::api::job::TaskKind;
 use crate::names;
 
 /// The mounts of the content's own process: its code, its output, the environments it needs, its log.
 pub(super) fn of_task(task: &Task, work: &Work, environments: &Environments, inputs: bool) -> Vec<Mount> {
     let mut mounts = Vec::new();
-    if work.task != TaskKind::RenderSite {
-        mounts.push(data(
+    match work.doing {
+        Doing::Task(TaskKind::RenderSite) => {}
+        Doing::Task(_) => mounts.push(data(
             paths::source_copy(task),
             names::MOUNT_APP,
             Access::ReadWrite,
             "a fresh copy of the source",
-        ));
+        )),
+        // Shared by the processes of the application (AP1).
+        Doing::Serve => mounts.push(data(
+            paths::source(task),
+            names::MOUNT_APP,
+            Access::ReadWrite,
+            "the directory of the application",
+        )),
     }
-    match work.task {
-        TaskKind::Render => {
+    match work.doing {
+        Doing::Task(TaskKind::Render) => {
             mounts.push(data(
                 paths::result(task),
                 names::MOUNT_REPORT,
@@ -28,13 +36,13 @@ pub(super) fn of_task(task: &Task, work: &Work, environments: &Environments, inp
                 "the output directory",
             ));
         }
-        TaskKind::RenderSite => mounts.push(data(
+        Doing::Task(TaskKind::RenderSite) => mounts.push(data(
             paths::result(task),
             names::MOUNT_REPORT,
             Access::ReadWrite,
             "a fresh copy of the source, which becomes the output",
         )),
-        TaskKind::Deploy | TaskKind::Install | TaskKind::Run => {}
+        Doing::Task(TaskKind::Deploy | TaskKind::Install | TaskKind::Run) | Doing::Serve => {}
     }
     if let Some(python) = &environments.python {
         mounts.push(same_name(
@@ -51,7 +59,26 @@ pub(super) fn of_task(task: &Task, work: &Work, environments: &Environments, inp
             "the library of R packages",
         ));
     }
+    if let Some(node) = &environments.node {
+        mounts.push(data(
+            format!("{}/node_modules", node.key.path),
+            names::MOUNT_NODE_MODULES,
+            Access::ReadOnly,
+            "the packages of Node.js",
+        ));
+    }
     finish(mounts, task, inputs)
+}
+
+/// The mounts of an installation of Node.js packages: only the environment that is being made can be written.
+pub(super) fn of_node_install(task: &Task, node: &NodeEnvironment) -> Vec<Mount> {
+    let staging = Mount {
+        source: Source::Data(paths::node_staging(task, &node.version)),
+        target: paths::mounted(&node.key.path),
+        access: Access::ReadWrite,
+        what: "the packages of Node.js, until they are complete".to_owned(),
+    };
+    finish(vec![source(task), staging], task, false)
 }
 
 /// The mounts of an installation of Python packages: only the environment that is being made can be written.
@@ -63,6 +90,17 @@ pub(super) fn of_python_install(task: &Task, python: &PythonEnvironment) -> Vec<
         what: "the Python environment, until it is complete".to_owned(),
     };
     finish(vec![source(task), staging], task, false)
+}
+
+/// The mounts of an installation, for a probe that looks around in it.
+pub(super) fn of_probe_install(task: &Task, key: &EnvironmentKey) -> Vec<Mount> {
+    let staging = Mount {
+        source: Source::Data(format!("{}/.staging-{}", names::PROBE, task.job_key)),
+        target: paths::mounted(&key.path),
+        access: Access::ReadWrite,
+        what: "the environment, until it is complete".to_owned(),
+    };
+    finish(vec![source(task), staging], task, true)
 }
 
 /// The mounts of an installation of R packages: packages are built in a staging area, and put into the cache

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::work::Work;
+use super::work::{Doing, Work};
 use super::{Mode, Task};
 use crate::api::job::TaskKind;
 use crate::runtimes::{LanguageName, LanguageNeed, Matching, Needs};
@@ -12,7 +12,7 @@ pub(super) fn of(task: &Task, settings: &Settings, work: &Work) -> Needs {
     let languages = names(task, work)
         .into_iter()
         // What is only deployed is not run.
-        .filter(|_| work.task != TaskKind::Deploy)
+        .filter(|_| work.doing != Doing::Task(TaskKind::Deploy))
         .map(|language| (language, need(language, task, settings)))
         .collect::<BTreeMap<_, _>>();
     Needs {
@@ -37,7 +37,12 @@ fn names(task: &Task, work: &Work) -> BTreeSet<LanguageName> {
 }
 
 /// The languages whose version a job can ask for.
-const LANGUAGES: [LanguageName; 3] = [LanguageName::R, LanguageName::Python, LanguageName::Quarto];
+const LANGUAGES: [LanguageName; 4] = [
+    LanguageName::R,
+    LanguageName::Python,
+    LanguageName::Quarto,
+    LanguageName::Nodejs,
+];
 
 fn wish(language: LanguageName, task: &Task) -> Option<&str> {
     let wishes = &task.spec.runtime;
@@ -45,7 +50,8 @@ fn wish(language: LanguageName, task: &Task) -> Option<&str> {
         LanguageName::R => wishes.r.as_deref(),
         LanguageName::Python => wishes.python.as_deref(),
         LanguageName::Quarto => wishes.quarto.as_deref(),
-        LanguageName::Nodejs | LanguageName::Tensorflow => None,
+        LanguageName::Nodejs => wishes.nodejs.as_deref(),
+        LanguageName::Tensorflow => None,
     }
 }
 
@@ -55,7 +61,8 @@ fn is_on(language: LanguageName, settings: &Settings) -> bool {
         LanguageName::R => settings.r.enabled,
         LanguageName::Python => settings.python.enabled,
         LanguageName::Quarto => settings.quarto.enabled,
-        LanguageName::Nodejs | LanguageName::Tensorflow => true,
+        LanguageName::Nodejs => settings.nodejs.enabled,
+        LanguageName::Tensorflow => true,
     }
 }
 
@@ -65,7 +72,8 @@ fn need(language: LanguageName, task: &Task, settings: &Settings) -> LanguageNee
         LanguageName::R => settings.r.version_matching,
         LanguageName::Python => settings.python.version_matching,
         LanguageName::Quarto => settings.quarto.version_matching,
-        LanguageName::Nodejs | LanguageName::Tensorflow => Matching::Nearest,
+        LanguageName::Nodejs => settings.nodejs.version_matching,
+        LanguageName::Tensorflow => Matching::Nearest,
     };
     let facts = task.facts.languages.get(&language);
     let (version, requires) = match wish(language, task) {

@@ -2,8 +2,10 @@
 
 use super::identity::Identities;
 use super::process::Scope;
+use super::work::Doing;
 use super::{HomePlan, Mode, ProcessPlan, install, limits, masks};
 use crate::api::job::{ContentJobSpec, TaskKind};
+use crate::content::kinds::Served;
 use crate::runtimes::{LanguageName, VolumeSource};
 
 pub(super) fn of(scope: &Scope<'_>, identities: &Identities, processes: &[ProcessPlan]) -> Vec<String> {
@@ -17,15 +19,29 @@ pub(super) fn of(scope: &Scope<'_>, identities: &Identities, processes: &[Proces
     if let Some(process) = processes.last() {
         home(process, scope, &mut notes);
     }
-    if scope.work.task == TaskKind::Deploy {
-        notes.push("nothing is run: the bundle is deployed".to_owned());
+    if scope.work.doing == Doing::Task(TaskKind::Deploy) {
+        notes.push(idle(scope).to_owned());
     } else if processes.is_empty() {
         notes.push("nothing is to be done: every package is installed already".to_owned());
-    } else if scope.work.task == TaskKind::Install && scope.task.spec.run_as.is_some() {
+    } else if scope.work.doing == Doing::Task(TaskKind::Install) && scope.task.spec.run_as.is_some() {
         notes
             .push("spec.runAs has no effect: packages are always installed as Applications.RunAs".to_owned());
     }
     notes
+}
+
+/// Why nothing is run.
+fn idle(scope: &Scope<'_>) -> &'static str {
+    match scope
+        .task
+        .serve
+        .as_ref()
+        .and_then(|_| scope.work.app_mode.served())
+    {
+        Some(Served::Files) => "nothing is run: the files of the bundle are served",
+        Some(Served::Result) => "nothing is run: the active result is served",
+        _ => "nothing is run: the bundle is deployed",
+    }
 }
 
 fn packages(scope: &Scope<'_>, notes: &mut Vec<String>) {
@@ -44,6 +60,7 @@ fn packages(scope: &Scope<'_>, notes: &mut Vec<String>) {
     for (language, name, present) in [
         (LanguageName::R, "R", scope.task.facts.r.is_some()),
         (LanguageName::Python, "Python", scope.task.facts.python.is_some()),
+        (LanguageName::Nodejs, "Node.js", scope.task.facts.node.is_some()),
     ] {
         if present && !install::is_managed(scope.task, language) {
             notes.push(format!("{name} packages are not installed: the manifest says so"));

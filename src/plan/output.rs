@@ -1,6 +1,7 @@
 //! What a process makes, and what becomes of it (RD1–RD3, ST1–ST3).
 
 use super::process::Scope;
+use super::work::Doing;
 use super::{Output, paths};
 use crate::api::job::{Activation, TaskKind};
 use crate::content::AppMode;
@@ -18,7 +19,10 @@ pub(super) fn of_task(scope: &Scope<'_>) -> Output {
         activate: task.spec.activation == Activation::OnSuccess,
     };
     let index = "index.html".to_owned();
-    match work.task {
+    let Doing::Task(kind) = work.doing else {
+        return Output::None;
+    };
+    match kind {
         TaskKind::Deploy | TaskKind::Install => Output::None,
         TaskKind::Run => Output::Scratch {
             source_copy: paths::source_copy(task),

@@ -65,6 +65,16 @@ pub(super) fn python_staging(task: &Task, version: &str) -> String {
     format!("python-environments/pip/{version}/.staging-{}", task.job_key)
 }
 
+/// An environment of Node.js packages: `node_modules`, with the files it was made from beside it.
+pub(super) fn node_environment(version: &str, key: &str) -> String {
+    format!("node-environments/{version}/{key}")
+}
+
+/// Where that environment is made: beside its place, so that one rename puts it there.
+pub(super) fn node_staging(task: &Task, version: &str) -> String {
+    format!("node-environments/{version}/.staging-{}", task.job_key)
+}
+
 /// The cache of installed R packages: `PACKAGE/HASH/PACKAGE` below it (PK1).
 pub(super) fn r_cache(version: &str) -> String {
     format!("packrat/{version}/v2/library")

@@ -7,10 +7,10 @@ use serde::Serialize;
 
 use super::home::{self, Home};
 use super::install::{self, Environments};
-use super::work::Work;
+use super::work::{Doing, Work};
 use super::{
-    Identity, InputFile, Limits, Mode, Output, PlanError, PodResources, ProcessPlan, Purpose, Task, TmpDir,
-    command, env, limits, masks, mounts, output, paths, supervisor,
+    EnvironmentKey, Identity, InputFile, Limits, Mode, Output, PlanError, PodResources, ProcessPlan, Purpose,
+    Task, TmpDir, command, env, limits, masks, mounts, output, paths, serve, supervisor,
 };
 use crate::api::job::{InstallLanguage, TaskKind};
 use crate::names;
@@ -37,6 +37,9 @@ pub(super) struct Place<'a> {
     pub(super) environments_ready: bool,
 }
 
+/// Longer than a probe of `offhost audit` ever takes, unless a file system hangs.
+const PROBE_SECONDS: u64 = 60;
+
 /// What the process's temporary directory covers with `Sandbox.MaskTmp` (FS2).
 pub(super) const COVERED_BY_TMP: [&str; 2] = ["/tmp", "/var/tmp"];
 
@@ -56,9 +59,10 @@ struct Parts {
 /// Whether the packages of a language are any business of the task.
 pub(super) fn is_wanted(task: &Task, work: &Work, language: LanguageName) -> bool {
     match task.spec.language {
-        _ if work.task == TaskKind::Deploy => false,
+        _ if work.doing == Doing::Task(TaskKind::Deploy) => false,
         Some(InstallLanguage::R) => language == LanguageName::R,
         Some(InstallLanguage::Python) => language == LanguageName::Python,
+        Some(InstallLanguage::Node) => language == LanguageName::Nodejs,
         None => true,
     }
 }
@@ -103,8 +107,8 @@ pub(super) fn installs(scope: &Scope<'_>, identity: &Identity) -> Result<Vec<Pro
             working_dir: names::MOUNT_APP,
             mounts: mounts::of_r_install(scope.task, library),
             inputs: vec![install::r_packages(scope.task, library)],
-            limits,
-            resources,
+            limits: limits.clone(),
+            resources: resources.clone(),
             timeout_seconds: None,
             output: Output::Environment {
                 staging: paths::r_staging(scope.task, &library.version),
@@ -114,6 +118,29 @@ pub(super) fn installs(scope: &Scope<'_>, identity: &Identity) -> Result<Vec<Pro
         };
         processes.push(assemble(scope, identity, "-install-r", parts)?);
     }
+    if let Some(node) = scope
+        .environments
+        .node
+        .as_ref()
+        .filter(|node| !node.installed && wanted(LanguageName::Nodejs))
+    {
+        let parts = Parts {
+            purpose: Purpose::Install(node.key.clone()),
+            command: command::install_node(scope, node)?,
+            working_dir: names::MOUNT_APP,
+            mounts: mounts::of_node_install(scope.task, node),
+            inputs: Vec::new(),
+            limits,
+            resources,
+            timeout_seconds: None,
+            output: Output::Environment {
+                staging: paths::node_staging(scope.task, &node.version),
+                target: node.key.path.clone(),
+                packages: BTreeMap::new(),
+            },
+        };
+        processes.push(assemble(scope, identity, "-install-node", parts)?);
+    }
     Ok(processes)
 }
 
@@ -121,15 +148,21 @@ pub(super) fn installs(scope: &Scope<'_>, identity: &Identity) -> Result<Vec<Pro
 pub(super) fn task(scope: &Scope<'_>, identity: &Identity) -> Result<Option<ProcessPlan>, PlanError> {
     let allowed = limits::of_task(scope.task, scope.settings)?;
     let timeout_seconds = limits::timeout(scope.task)?;
-    if matches!(scope.work.task, TaskKind::Deploy | TaskKind::Install) {
-        return Ok(None);
-    }
+    let purpose = match scope.work.doing {
+        Doing::Task(TaskKind::Deploy | TaskKind::Install) => return Ok(None),
+        Doing::Task(kind) => Purpose::Task(kind),
+        Doing::Serve => Purpose::Serve,
+    };
     let inputs: Vec<InputFile> = parameters(scope).into_iter().collect();
     let parts = Parts {
-        purpose: Purpose::Task(scope.work.task),
-        command: command::of_task(scope)?,
-        working_dir: match scope.work.task {
-            TaskKind::RenderSite => names::MOUNT_REPORT,
+        command: match purpose {
+            // It names places that are known only in the end.
+            Purpose::Serve => Vec::new(),
+            _ => command::of_task(scope)?,
+        },
+        purpose,
+        working_dir: match scope.work.doing {
+            Doing::Task(TaskKind::RenderSite) => names::MOUNT_REPORT,
             _ => names::MOUNT_APP,
         },
         mounts: mounts::of_task(scope.task, scope.work, scope.environments, !inputs.is_empty()),
@@ -140,6 +173,50 @@ pub(super) fn task(scope: &Scope<'_>, identity: &Identity) -> Result<Option<Proc
         output: output::of_task(scope),
     };
     assemble(scope, identity, "", parts).map(Some)
+}
+
+/// What is run in place of a process of content, to look around where that would be (`offhost audit`): the same in
+/// everything but its command line, its files and its environments, of which it has none.
+pub(super) fn probe(
+    scope: &Scope<'_>,
+    identity: &Identity,
+    install: Option<EnvironmentKey>,
+    command: Vec<String>,
+) -> Result<ProcessPlan, PlanError> {
+    let (purpose, limits, suffix) = match (install, scope.work.doing) {
+        (Some(key), _) => {
+            let (limits, _) = limits::of_install(scope.task.mode, scope.settings);
+            (Purpose::Install(key), limits, "-install")
+        }
+        (None, Doing::Serve) => (
+            Purpose::Serve,
+            limits::of_task(scope.task, scope.settings)?.limits,
+            "-serve",
+        ),
+        (None, Doing::Task(kind)) => (
+            Purpose::Task(kind),
+            limits::of_task(scope.task, scope.settings)?.limits,
+            "",
+        ),
+    };
+    let mounts = match &purpose {
+        Purpose::Install(key) => mounts::of_probe_install(scope.task, key),
+        Purpose::Task(_) | Purpose::Serve | Purpose::Build => {
+            mounts::of_task(scope.task, scope.work, scope.environments, true)
+        }
+    };
+    let parts = Parts {
+        purpose,
+        command,
+        working_dir: names::MOUNT_APP,
+        mounts,
+        inputs: Vec::new(),
+        limits,
+        resources: PodResources::default(),
+        timeout_seconds: Some(PROBE_SECONDS),
+        output: Output::None,
+    };
+    assemble(scope, identity, suffix, parts)
 }
 
 /// Text of a value for an input file. Maps are ordered, so the same value gives the same text.
@@ -159,13 +236,13 @@ fn assemble(
     scope: &Scope<'_>,
     identity: &Identity,
     suffix: &str,
-    parts: Parts,
+    mut parts: Parts,
 ) -> Result<ProcessPlan, PlanError> {
     let masks = masks::of(scope)?;
     let mut tmp = tmp(scope, suffix);
     let installed = match &parts.purpose {
         Purpose::Install(key) => Some(key.language),
-        Purpose::Task(_) => None,
+        Purpose::Task(_) | Purpose::Serve | Purpose::Build => None,
     };
     // A Pod has nothing to hide, and yet HOME is the same in both modes.
     let home = match scope.task.mode {
@@ -187,9 +264,16 @@ fn assemble(
         tmp,
         environments_ready: installed.is_none(),
     };
+    let serve = match parts.purpose {
+        Purpose::Serve => Some(serve::plan(scope, &place.tmp)?),
+        Purpose::Install(_) | Purpose::Task(_) | Purpose::Build => None,
+    };
+    if let Some(serve) = serve.as_ref().filter(|_| parts.command.is_empty()) {
+        parts.command = serve::command(scope, serve)?;
+    }
     let env = match installed {
         Some(language) => env::of_install(scope, &place, language),
-        None => env::of_task(scope, &place)?,
+        None => env::of_task(scope, &place, serve.as_ref())?,
     };
     let supervisor = supervisor::words(scope)?;
     Ok(ProcessPlan {
@@ -207,6 +291,7 @@ fn assemble(
         limits: parts.limits,
         resources: parts.resources,
         timeout_seconds: parts.timeout_seconds,
+        serve,
         output: parts.output,
     })
 }

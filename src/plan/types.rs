@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::PodResources;
+use super::{PodResources, ServePlan, ServeTask};
 use crate::api::job::{ContentJobSpec, KeyRef, TaskKind};
 use crate::content::BundleFacts;
 use crate::runtimes::{Choice, LanguageName};
@@ -27,6 +27,8 @@ pub struct Task {
     pub mode: Mode,
     /// What was asked for.
     pub spec: ContentJobSpec,
+    /// Where the content is served, if that is what is asked for.
+    pub serve: Option<ServeTask>,
     /// The content item (XX).
     pub content: String,
     /// The bundle (YY).
@@ -110,6 +112,9 @@ pub struct ProcessPlan {
     /// Ended after this many seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout_seconds: Option<u64>,
+    /// How it serves, if it does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub serve: Option<ServePlan>,
     /// What it makes, and what becomes of that.
     pub output: Output,
     /// Environment (EN).
@@ -127,6 +132,10 @@ pub enum Purpose {
     Install(EnvironmentKey),
     /// Does the task of the job.
     Task(TaskKind),
+    /// Serves an application (PK5).
+    Serve,
+    /// Builds a package of a Git repository (GB6).
+    Build,
 }
 
 impl Purpose {
@@ -135,8 +144,11 @@ impl Purpose {
     pub fn process_name(&self) -> &'static str {
         match self {
             Self::Install(key) if key.language == LanguageName::R => "install-r",
+            Self::Install(key) if key.language == LanguageName::Nodejs => "install-node",
             Self::Install(_) => "install-python",
             Self::Task(_) => "task",
+            Self::Serve => "serve",
+            Self::Build => "build",
         }
     }
 }

@@ -5,27 +5,39 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{PlanError, Task};
+use super::{PlanError, ServeTask, Task, serve};
 use crate::api::job::TaskKind;
-use crate::content::kinds::{self, Nature};
+use crate::content::kinds::{self, Nature, Served};
 use crate::content::{AppMode, check_parameters};
 
 /// What is to be done.
 #[derive(Debug)]
 pub(super) struct Work {
     pub(super) app_mode: AppMode,
-    pub(super) task: TaskKind,
+    pub(super) doing: Doing,
     pub(super) entrypoint: Option<String>,
     /// Values for the parameters that the job names; the report's defaults hold for the others.
     pub(super) parameters: BTreeMap<String, Value>,
 }
 
+/// What the content's own process is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Doing {
+    /// A finite task.
+    Task(TaskKind),
+    /// It serves (PK5).
+    Serve,
+}
+
 pub(super) fn of(task: &Task) -> Result<Work, PlanError> {
     let app_mode = app_mode(task)?;
+    if let Some(serving) = &task.serve {
+        return of_serving(task, serving, app_mode);
+    }
     let kind = task_kind(task, app_mode)?;
     let work = Work {
         app_mode,
-        task: kind,
+        doing: Doing::Task(kind),
         entrypoint: entrypoint(task)?,
         parameters: parameters(task, app_mode, kind)?,
     };
@@ -34,6 +46,33 @@ pub(super) fn of(task: &Task) -> Result<Work, PlanError> {
         return Err(PlanError::NoEntrypoint);
     }
     Ok(work)
+}
+
+/// Content without a process of its own needs nothing but to be deployed.
+fn of_serving(task: &Task, serving: &ServeTask, app_mode: AppMode) -> Result<Work, PlanError> {
+    serve::check(serving, app_mode)?;
+    if let Some(first) = task.spec.parameters.first() {
+        return Err(PlanError::UnusedParameters {
+            name: first.name.clone(),
+            task: "to serve",
+        });
+    }
+    let doing = match app_mode.served() {
+        Some(Served::Process) => Doing::Serve,
+        Some(Served::Files | Served::Result) => Doing::Task(TaskKind::Deploy),
+        None => {
+            return Err(PlanError::NotServed {
+                app_mode: app_mode.name(),
+                hint: "it ends when it is done; run it with a ContentJob",
+            });
+        }
+    };
+    Ok(Work {
+        app_mode,
+        doing,
+        entrypoint: entrypoint(task)?,
+        parameters: BTreeMap::new(),
+    })
 }
 
 /// The task's name, as job files spell it.
@@ -71,7 +110,7 @@ fn task_kind(task: &Task, app_mode: AppMode) -> Result<TaskKind, PlanError> {
         }
         (TaskKind::Render, Nature::Command) => "set spec.task to Run and spec.command to its command line",
         (TaskKind::Render, Nature::Application) => {
-            "it is interactive, so a job can only install its packages (spec.task: Install) or run a command of it (spec.task: Run)"
+            "it is interactive, so a job can only install its packages (spec.task: Install) or run a command of it (spec.task: Run); 'offhost serve' and a ContentApp serve it"
         }
         (TaskKind::RenderSite, _) if !site => "only R Markdown and Quarto content can be a site",
         _ => return Ok(kind),

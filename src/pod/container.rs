@@ -7,9 +7,9 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 
 use super::dollars::literal;
 use super::scratch::Scratch;
-use super::{PodPlace, env, mounts, scheduling, security};
+use super::{PodPlace, env, mounts, scheduling, security, serving};
 use crate::names;
-use crate::plan::{Plan, PodResources, ProcessPlan};
+use crate::plan::{Plan, PodResources, ProcessPlan, SERVE_GRACE_SECONDS};
 
 /// Time between SIGTERM and SIGKILL, in seconds: that of the sandbox.
 const GRACE_SECONDS: u64 = 5;
@@ -27,6 +27,7 @@ pub(super) fn content(
         working_dir: Some(process.working_dir.clone()),
         env: Some(env::variables(&process.env)),
         resources: requirements(&process.resources),
+        ports: process.serve.as_ref().map(|_| serving::ports()),
         volume_mounts: Some(mounts::of_content(plan, process, place, scratch)),
         ..common(names::CONTENT_CONTAINER, &plan.runtime.runtime, place)
     }
@@ -58,7 +59,7 @@ fn arguments(process: &ProcessPlan, place: &PodPlace) -> Vec<String> {
     let limits = &process.limits;
     for (name, value) in [
         ("--timeout-seconds", process.timeout_seconds),
-        ("--grace-seconds", Some(GRACE_SECONDS)),
+        ("--grace-seconds", Some(grace_seconds(process))),
         ("--supervisor-words", supervisor_words(process)),
         ("--open-files", limits.open_files),
         ("--file-size", limits.file_size_bytes),
@@ -67,6 +68,7 @@ fn arguments(process: &ProcessPlan, place: &PodPlace) -> Vec<String> {
             flag(name, value.to_string());
         }
     }
+    arguments.extend(process.serve.iter().flat_map(serving::arguments));
     if knows_api_server(process, place) {
         arguments.extend(["--api-server", "tell"].map(str::to_owned));
     }
@@ -80,6 +82,14 @@ fn arguments(process: &ProcessPlan, place: &PodPlace) -> Vec<String> {
 fn knows_api_server(process: &ProcessPlan, place: &PodPlace) -> bool {
     let sets = process.env.keys().any(|name| name.starts_with("KUBERNETES_"));
     sets || scheduling::own_service_account(process, place).is_some()
+}
+
+/// An application has requests to answer before it ends.
+fn grace_seconds(process: &ProcessPlan) -> u64 {
+    match process.serve {
+        Some(_) => SERVE_GRACE_SECONDS,
+        None => GRACE_SECONDS,
+    }
 }
 
 fn supervisor_words(process: &ProcessPlan) -> Option<u64> {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use k8s_openapi::api::core::v1::Pod;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use sha2::{Digest, Sha256};
 
@@ -25,17 +26,33 @@ pub(super) fn of(plan: &Plan, process: &ProcessPlan, place: &PodPlace) -> Object
         )])),
         // Without blockOwnerDeletion, which on some clusters needs a permission on the job's finalizers; the job has
         // a finalizer of its own.
-        owner_references: Some(vec![OwnerReference {
-            api_version: names::API_VERSION.to_owned(),
-            kind: names::KIND_CONTENT_JOB.to_owned(),
-            name: place.job.name.clone(),
-            uid: place.job.uid.clone(),
-            controller: Some(true),
-            block_owner_deletion: None,
-        }]),
-        finalizers: Some(vec![names::POD_FINALIZER.to_owned()]),
+        owner_references: owner(process, place).map(|owner| vec![owner]),
+        // Nothing is lost with a process that serves, and nobody has to have seen its end. A build that nobody has seen the
+        // end of is done again.
+        finalizers: match process.purpose {
+            Purpose::Install(_) | Purpose::Task(_) => Some(vec![names::POD_FINALIZER.to_owned()]),
+            Purpose::Serve | Purpose::Build => None,
+        },
         ..ObjectMeta::default()
     }
+}
+
+/// What its Pod goes with: the job or the application; of a build the Pod of the builder, where it runs in one.
+fn owner(process: &ProcessPlan, place: &PodPlace) -> Option<OwnerReference> {
+    let (api_version, kind) = match process.purpose {
+        Purpose::Serve => (names::API_VERSION, names::KIND_CONTENT_APP),
+        Purpose::Install(_) | Purpose::Task(_) => (names::API_VERSION, names::KIND_CONTENT_JOB),
+        Purpose::Build if place.job.uid.is_empty() => return None,
+        Purpose::Build => ("v1", "Pod"),
+    };
+    Some(OwnerReference {
+        api_version: api_version.to_owned(),
+        kind: kind.to_owned(),
+        name: place.job.name.clone(),
+        uid: place.job.uid.clone(),
+        controller: Some(true),
+        block_owner_deletion: None,
+    })
 }
 
 /// The job's own labels, for queues and policies, and over them those that the system selects by.
@@ -49,12 +66,29 @@ fn labels(plan: &Plan, process: &ProcessPlan, place: &PodPlace) -> BTreeMap<Stri
         ),
         ("app.kubernetes.io/part-of", "offhost".to_owned()),
         ("app.kubernetes.io/managed-by", "offhost".to_owned()),
-        (names::LABEL_JOB_NAME, label_value(&place.job.name)),
-        (names::LABEL_JOB_UID, place.job.uid.clone()),
-        (names::LABEL_CONTENT, label_value(&plan.content)),
-        (names::LABEL_ATTEMPT, place.attempt.to_string()),
     ];
-    labels.extend(own.map(|(name, value)| (name.to_owned(), value)));
+    let content = (names::LABEL_CONTENT, label_value(&plan.content));
+    let (name, uid) = (label_value(&place.job.name), place.job.uid.clone());
+    let owner = match process.purpose {
+        Purpose::Serve => vec![
+            content,
+            (names::LABEL_APP_NAME, name),
+            (names::LABEL_APP_UID, uid),
+        ],
+        // A package is no content item; `mark_build` says what it is.
+        Purpose::Build => Vec::new(),
+        Purpose::Install(_) | Purpose::Task(_) => vec![
+            content,
+            (names::LABEL_JOB_NAME, name),
+            (names::LABEL_JOB_UID, uid),
+            (names::LABEL_ATTEMPT, place.attempt.to_string()),
+        ],
+    };
+    labels.extend(
+        own.into_iter()
+            .chain(owner)
+            .map(|(name, value)| (name.to_owned(), value)),
+    );
     labels
 }
 
@@ -64,6 +98,30 @@ fn component(purpose: &Purpose) -> &'static str {
         Purpose::Task(TaskKind::Render) => "render",
         Purpose::Task(TaskKind::RenderSite) => "rendersite",
         Purpose::Task(TaskKind::Run) => "run",
+        Purpose::Serve => "app",
+        Purpose::Build => "build",
+    }
+}
+
+/// Says of the Pod of an application which process it is, and from which bundle and deployment.
+pub fn mark_app(pod: &mut Pod, key: &str, deployment: &str, content: &str, bundle: &str) {
+    let labels = pod.metadata.labels.get_or_insert_default();
+    labels.insert(names::LABEL_PROCESS.to_owned(), key.to_owned());
+    let annotations = pod.metadata.annotations.get_or_insert_default();
+    annotations.insert(names::ANNOTATION_DEPLOYMENT.to_owned(), deployment.to_owned());
+    annotations.insert(names::ANNOTATION_BUNDLE.to_owned(), format!("{content}/{bundle}"));
+}
+
+/// Says of the Pod of a Git build whose it is, which build it belongs to and of what, and when the cluster ends it itself:
+/// also where its builder is gone by then.
+pub fn mark_build(pod: &mut Pod, builder: &str, key: &str, of: &str, deadline_seconds: i64) {
+    let labels = pod.metadata.labels.get_or_insert_default();
+    labels.insert(names::LABEL_BUILDER.to_owned(), builder.to_owned());
+    labels.insert(names::LABEL_BUILD.to_owned(), label_value(key));
+    let annotations = pod.metadata.annotations.get_or_insert_default();
+    annotations.insert(names::ANNOTATION_BUILD_OF.to_owned(), of.to_owned());
+    if let Some(spec) = &mut pod.spec {
+        spec.active_deadline_seconds = Some(deadline_seconds);
     }
 }
 

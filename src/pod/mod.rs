@@ -19,9 +19,10 @@ mod place;
 mod scheduling;
 mod scratch;
 mod security;
+mod serving;
 mod volumes;
 
-pub use metadata::label_value;
+pub use metadata::{label_value, mark_app, mark_build};
 pub use place::{Delivery, Job, PodPlace};
 
 use k8s_openapi::api::core::v1::{Pod, PodSpec};
@@ -29,7 +30,7 @@ use k8s_openapi::api::core::v1::{Pod, PodSpec};
 use crate::plan::{Plan, ProcessPlan};
 
 /// Time from the order to end until the kubelet kills what is left, in seconds. The helper needs five of them for a
-/// process that does not listen; the rest is for storage that is slow to take the last lines of a log. A Pod whose
+/// process that does not listen, and fifteen for an application of R, which is interrupted first; the rest is for storage that is slow to take the last lines of a log. A Pod whose
 /// process ends at once is gone at once.
 const TERMINATION_GRACE_SECONDS: i64 = 30;
 

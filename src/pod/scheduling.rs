@@ -9,11 +9,11 @@ use crate::settings::Kubernetes;
 /// Taints of a node that does not answer.
 const LOST: [&str; 2] = ["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"];
 
-/// The service account that the job names. An installation has none: what it makes is shared by all content.
+/// The service account that the job names. An installation has none: what it makes is shared by all content. No build has one.
 pub(super) fn own_service_account<'a>(process: &ProcessPlan, place: &'a PodPlace) -> Option<&'a String> {
     match process.purpose {
-        Purpose::Task(_) => place.service_account_name.as_ref(),
-        Purpose::Install(_) => None,
+        Purpose::Task(_) | Purpose::Serve => place.service_account_name.as_ref(),
+        Purpose::Install(_) | Purpose::Build => None,
     }
 }
 

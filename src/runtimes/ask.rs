@@ -4,34 +4,19 @@ use std::{
     fs::File,
     io::{self, Read, Seek},
     os::unix::process::CommandExt,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, Command, ExitStatus, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
-use super::{LanguageName, version::Version};
+use super::LanguageName;
+use super::answer::{self, Answer, PYTHON_QUESTION, R_QUESTION, is_under_development};
 
 /// How long an executable may take to tell its version.
 pub(super) const TIME_LIMIT: Duration = Duration::from_secs(10);
 /// More than this is no answer; in bytes.
 const OUTPUT_LIMIT: u64 = 64 * 1024;
-/// `sys.version_info` and not `sys.version`, which says `3.13.1+` in a build from a checkout.
-const PYTHON_QUESTION: &str = "import sys; v = sys.version_info; \
-    pre = {'alpha': 'a', 'beta': 'b', 'candidate': 'rc'}.get(v[3]); \
-    print('%d.%d.%d%s' % (v[0], v[1], v[2], pre + str(v[4]) if pre else '')); print(sys.executable)";
-/// Asked only where the first line of `R --version` has no number: `R Under development (unstable)`.
-const R_QUESTION: &str = "cat(as.character(getRversion()))";
-
-/// What an executable said.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Answer {
-    /// Its version.
-    pub(super) version: Version,
-    /// The executable that really answered, where it says so: a wrapper starts another one.
-    pub(super) executable: Option<PathBuf>,
-}
-
 /// Why an executable gave no version.
 #[derive(Debug, thiserror::Error)]
 pub enum AskError {
@@ -79,30 +64,16 @@ pub(super) fn ask(language: LanguageName, path: &Path, limit: Duration) -> Resul
         _ => &["--version"],
     };
     let said = output(path, arguments, limit)?;
-    let mut lines = said.lines();
-    let first = lines.next().unwrap_or_default();
-    if language == LanguageName::R && first.starts_with("R Under development") {
-        let said = output(path, &["--vanilla", "--no-echo", "-e", R_QUESTION], limit)?;
-        return answer(said.trim(), &said, None);
-    }
-    let version = match language {
-        LanguageName::R => first
-            .strip_prefix("R version ")
-            .and_then(|rest| rest.split(' ').next()),
-        _ => first.split_whitespace().last(),
+    let answer = if is_under_development(language, &said) {
+        answer::read_own(&output(
+            path,
+            &["--vanilla", "--no-echo", "-e", R_QUESTION],
+            limit,
+        )?)
+    } else {
+        answer::read(language, &said)
     };
-    let executable = lines.next().filter(|_| language == LanguageName::Python);
-    answer(version.unwrap_or_default(), first, executable)
-}
-
-fn answer(version: &str, said: &str, executable: Option<&str>) -> Result<Answer, AskError> {
-    let version = Version::parse(version).map_err(|_| AskError::NoVersion {
-        said: said.chars().take(200).collect(),
-    })?;
-    Ok(Answer {
-        version,
-        executable: executable.map(PathBuf::from).filter(|path| path.is_absolute()),
-    })
+    answer.map_err(|said| AskError::NoVersion { said })
 }
 
 /// Runs it and gives what it wrote. Its output goes to files and not to pipes: a child that it leaves behind

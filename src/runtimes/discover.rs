@@ -134,7 +134,7 @@ pub enum DiscoverError {
 /// [`DiscoverError`] where an executable that a setting names can not be used, with the setting and the path.
 pub fn discover(settings: &Settings) -> Result<Discovered, DiscoverError> {
     let places = Places::of_this_machine();
-    let languages = [&settings.r, &settings.python, &settings.quarto];
+    let languages = [&settings.r, &settings.python, &settings.quarto, &settings.nodejs];
     discover_in(
         &searches(languages, &settings.server.r_version, &places),
         &places,
@@ -142,8 +142,8 @@ pub fn discover(settings: &Settings) -> Result<Discovered, DiscoverError> {
     )
 }
 
-/// The searches for R, Python and Quarto; `homes` are the R homes of older files.
-fn searches([r, python, quarto]: [&Language; 3], homes: &[PathBuf], places: &Places) -> [Search; 3] {
+/// The searches for R, Python, Quarto and Node.js; `homes` are the R homes of older files.
+fn searches([r, python, quarto, nodejs]: [&Language; 4], homes: &[PathBuf], places: &Places) -> [Search; 4] {
     let search = |language, setting, program, from: &Language, parents: &[PathBuf]| Search {
         language,
         program,
@@ -182,6 +182,13 @@ fn searches([r, python, quarto]: [&Language; 3], homes: &[PathBuf], places: &Pla
             "quarto",
             quarto,
             &places.quarto_parents,
+        ),
+        search(
+            LanguageName::Nodejs,
+            "NodeJs.Executable",
+            "node",
+            nodejs,
+            &places.node_parents,
         ),
     ]
 }

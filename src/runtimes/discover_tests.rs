@@ -276,13 +276,13 @@ fn older_files_name_r_homes_and_scanning_can_be_off() {
         version_matching: crate::runtimes::Matching::Nearest,
     };
     let off = language(false);
-    let [named, ..] = searches([&off; 3], &[home], &places);
+    let [named, ..] = searches([&off; 4], &[home], &places);
     let discovered = run(named, &places).unwrap();
     assert_eq!(
         versions(&discovered),
         [("4.2.2".to_owned(), Origin::Setting("Server.RVersion"))]
     );
-    let [scanned, ..] = searches([&language(true), &off, &off], &[], &places);
+    let [scanned, ..] = searches([&language(true), &off, &off, &off], &[], &places);
     let discovered = run(scanned, &places).unwrap();
     assert_eq!(
         versions(&discovered),
@@ -352,6 +352,7 @@ fn each_language_is_understood() {
             "3.14.0rc1",
         ),
         (LanguageName::Quarto, "echo 1.6.42", "1.6.42"),
+        (LanguageName::Nodejs, "echo v20.11.1", "20.11.1"),
         (
             LanguageName::Quarto,
             "echo \"1.0.${CARGO_MANIFEST_DIR:+9}${USER:+9}4\"",

@@ -161,7 +161,11 @@ impl Wanted {
     /// [`NeedError`] where its version or specifier can not be read.
     pub fn read(language: LanguageName, need: &LanguageNeed) -> Result<Self, NeedError> {
         let version = need.version.as_deref().map(Version::parse).transpose();
-        let requires = need.requires.as_deref().map(Requirement::parse).transpose();
+        let parse = match language {
+            LanguageName::Nodejs => Requirement::parse_npm,
+            _ => Requirement::parse,
+        };
+        let requires = need.requires.as_deref().map(parse).transpose();
         Ok(Self {
             language,
             version: version.map_err(|source| NeedError::Version { language, source })?,

@@ -9,23 +9,14 @@ use super::{
     Installation, LanguageName, Runtime, Runtimes,
     schema::{Document, Entry, Language},
 };
-use crate::text::suggest_in_serde_message;
+use crate::yaml::YamlFault;
 
 /// Why a `runtimes.yaml` is refused.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RuntimesError {
     /// It is not what the format says.
-    #[error("{file}:{line}:{column}: {message}")]
-    Format {
-        /// The file.
-        file: String,
-        /// Line, from 1.
-        line: usize,
-        /// Column, from 1.
-        column: usize,
-        /// What is wrong there.
-        message: String,
-    },
+    #[error(transparent)]
+    Format(#[from] YamlFault),
     /// It has no content.
     #[error("{file}: the file is empty; list the images in it, or write 'images: []' for none")]
     Empty {
@@ -83,21 +74,12 @@ fn is_blank(line: &str) -> bool {
 }
 
 fn format_error(error: &serde_yaml::Error, file: &str) -> RuntimesError {
-    let text = error.to_string();
-    if text.contains("more than one document") {
+    if error.to_string().contains("more than one document") {
         return RuntimesError::SeveralDocuments {
             file: file.to_owned(),
         };
     }
-    let (line, column) = error.location().map_or((1, 1), |at| (at.line(), at.column()));
-    let place = format!(" at line {line} column {column}");
-    let message = text.strip_suffix(&place).unwrap_or(&text).trim_start_matches('.');
-    RuntimesError::Format {
-        file: file.to_owned(),
-        line,
-        column,
-        message: suggest_in_serde_message(message),
-    }
+    YamlFault::of(error, file).into()
 }
 
 fn refuse_twins(entries: &[Entry], file: &str) -> Result<(), RuntimesError> {

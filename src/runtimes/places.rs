@@ -19,6 +19,8 @@ pub(super) struct Places {
     pub(super) python_parents: Vec<PathBuf>,
     /// Directories with one Quarto a version.
     pub(super) quarto_parents: Vec<PathBuf>,
+    /// Directories with one Node.js a version.
+    pub(super) node_parents: Vec<PathBuf>,
     /// Whether content runs as another account than this process, which is so only where it is root.
     pub(super) for_others: bool,
 }
@@ -43,9 +45,22 @@ impl Places {
             r_parents: all(&["/opt/R", "/opt/local/R"]),
             python_parents: all(&["/opt/python"]),
             quarto_parents: all(&["/opt/quarto"]),
+            node_parents: all(&["/opt/nodejs", "/opt/node"]),
             for_others: rustix::process::geteuid().is_root(),
         }
     }
+}
+
+/// Every R in the usual places of this machine: one a version first, newest names first, then the system's own.
+#[must_use]
+pub fn usual_r() -> Vec<PathBuf> {
+    let places = Places::of_this_machine();
+    let mut found = scan(&places.r_parents, "R");
+    found.reverse();
+    let own = places.path.iter().map(|dir| dir.join("R"));
+    let homes = places.r_homes.iter().map(|home| home.join("bin/R"));
+    found.extend(own.chain(homes).filter(|path| is_executable(path)));
+    found
 }
 
 /// The `bin/PROGRAM` below each directory of `parents`, by name. Links come after directories, so that

@@ -109,7 +109,8 @@ impl Hash for Version {
 #[derive(Clone, Debug)]
 pub struct Requirement {
     written: String,
-    specifiers: pep440_rs::VersionSpecifiers,
+    /// One of them is to be satisfied.
+    alternatives: Vec<pep440_rs::VersionSpecifiers>,
 }
 
 /// A text that is no PEP 440 specifier.
@@ -129,7 +130,10 @@ impl Requirement {
     pub fn parse(text: &str) -> Result<Self, RequirementError> {
         let written = text.trim().to_owned();
         match written.parse() {
-            Ok(specifiers) => Ok(Self { written, specifiers }),
+            Ok(specifiers) => Ok(Self {
+                written,
+                alternatives: vec![specifiers],
+            }),
             Err(source) => Err(RequirementError {
                 written,
                 source: Box::new(source),
@@ -137,10 +141,29 @@ impl Requirement {
         }
     }
 
+    /// Reads a range of versions of Node.js, which `package.json` writes in npm's words.
+    ///
+    /// # Errors
+    /// [`RequirementError`] where the text is neither that nor PEP 440.
+    pub fn parse_npm(text: &str) -> Result<Self, RequirementError> {
+        Self::parse(text).or_else(|error| {
+            let read = |range: Vec<String>| range.iter().map(|one| one.parse().ok()).collect();
+            match super::npm_range::alternatives(text).and_then(read) {
+                Some(alternatives) => Ok(Self {
+                    written: error.written,
+                    alternatives,
+                }),
+                None => Err(error),
+            }
+        })
+    }
+
     /// Whether a version satisfies it.
     #[must_use]
     pub fn allows(&self, version: &Version) -> bool {
-        self.specifiers.contains(&version.parsed)
+        self.alternatives
+            .iter()
+            .any(|specifiers| specifiers.contains(&version.parsed))
     }
 }
 

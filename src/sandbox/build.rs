@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::{Bind, CgroupSpec, MaskPath, Rlimit, RlimitName, SandboxMode, SandboxSpec};
-use crate::plan::{Access, EnvValue, HomePlan, Mask, ProcessPlan, Source};
+use super::{Bind, CgroupSpec, MaskPath, Rlimit, RlimitName, SandboxMode, SandboxSpec, ServeSpec};
+use crate::plan::{Access, EnvValue, HomePlan, Mask, ProcessPlan, SERVE_GRACE_SECONDS, Source};
 
 /// Time between SIGTERM and SIGKILL.
 const GRACE_MS: u64 = 5_000;
@@ -43,8 +43,20 @@ pub fn build(plan: &ProcessPlan, place: &Place) -> SandboxSpec {
         rlimits: rlimits(plan),
         cgroup: cgroup(plan),
         timeout_ms: plan.timeout_seconds.map(|seconds| seconds.saturating_mul(1000)),
-        grace_ms: GRACE_MS,
+        grace_ms: match plan.serve {
+            Some(_) => SERVE_GRACE_SECONDS * 1000,
+            None => GRACE_MS,
+        },
+        serve: serve(plan),
     }
+}
+
+fn serve(plan: &ProcessPlan) -> Option<ServeSpec> {
+    let serve = plan.serve.as_ref()?;
+    Some(ServeSpec {
+        ready_file: PathBuf::from(&serve.ready_file),
+        interrupt_ms: serve.stop.interrupt_seconds().map(|seconds| seconds * 1000),
+    })
 }
 
 fn env(plan: &ProcessPlan, place: &Place) -> Vec<String> {

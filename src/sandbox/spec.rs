@@ -34,6 +34,20 @@ pub struct SandboxSpec {
     pub timeout_ms: Option<u64>,
     /// Time between SIGTERM and SIGKILL when the launcher is told to end.
     pub grace_ms: u64,
+    /// How it serves, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub serve: Option<ServeSpec>,
+}
+
+/// How a process serves.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServeSpec {
+    /// The file that it makes when it can answer. Its directory is made in the sandbox, as the process's account.
+    pub ready_file: PathBuf,
+    /// Time between SIGINT and SIGTERM, where its end begins with SIGINT.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interrupt_ms: Option<u64>,
 }
 
 /// How the sandbox is made.
@@ -119,6 +133,8 @@ pub enum Report {
         /// Layers in force, for people.
         layers: Vec<String>,
     },
+    /// The process has said that it can answer.
+    Ready,
     /// The sandbox could not be made; nothing of the content ran.
     Failed {
         /// The step.
@@ -128,6 +144,8 @@ pub enum Report {
         /// What to do about it.
         hint: String,
     },
+    /// Limits that the process has met, said before its end where there are any.
+    Met(Met),
     /// The process ended.
     Ended {
         /// Exit code, if it exited.
@@ -137,6 +155,15 @@ pub enum Report {
         /// Why the launcher ended it, or which limit it met.
         cause: Option<EndCause>,
     },
+}
+
+/// Limits that a process has met without being ended for it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Met {
+    /// How often a new process or thread was refused.
+    pub refused_processes: u64,
+    /// For how many milliseconds its processes and threads together waited for a processor that they may not use.
+    pub throttled_ms: u64,
 }
 
 /// Why a process was ended, where it was not its own doing.

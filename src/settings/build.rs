@@ -1,13 +1,20 @@
 //! The typed settings, from the resolved values. Pure.
 
+mod authentication;
+mod builds;
+mod gateway;
 mod kubernetes;
+mod pam;
 
 use std::path::{Path, PathBuf};
+
+pub(super) use builds::builds;
 
 use super::error::SettingsError;
 use super::layer::Found;
 use super::resolve::Resolved;
 use super::typed::{Applications, Jobs, Language, PackageManager, Repository, Sandbox, Server, Settings};
+use super::typed_database::{Database, Hidden};
 use super::values::{self, ValueError};
 use crate::runtimes::Matching;
 
@@ -20,21 +27,27 @@ pub(super) fn build(resolved: &Resolved, config: Option<&Path>) -> Built<Setting
         server: Server {
             data_dir: from.path("Server", "DataDir"),
             temp_dir: from.path("Server", "TempDir"),
+            manifest_dir: from.optional_path("Server", "ManifestDir"),
             r_version: from.paths("Server", "RVersion"),
         },
         sqlite_dir: from.path("SQLite", "Dir"),
+        database: from.database(),
         applications: from.applications()?,
         r: from.language("R")?,
         r_config_active: from.text("R", "ConfigActive"),
         python: from.language("Python")?,
         python_package_manager: from.package_manager(),
         quarto: from.language("Quarto")?,
+        nodejs: from.language("NodeJs")?,
         packages_external: from.texts("Packages", "External"),
         r_repositories: from.repositories(),
         jobs: from.jobs()?,
         sandbox: from.sandbox()?,
         scheduler: from.scheduler()?,
         kubernetes: from.kubernetes()?,
+        gateway: from.gateway()?,
+        pam: from.pam()?,
+        authentication: from.authentication()?,
         runtimes_file: from.optional_path("ExecutionEnvironments", "ConfigFilePath"),
         config_dir: config.and_then(Path::parent).map(Path::to_owned),
     })
@@ -46,9 +59,11 @@ impl Reader<'_> {
     fn applications(&self) -> Built<Applications> {
         const SECTION: &str = "Applications";
         Ok(Applications {
+            most_permissive_access: self.most_permissive_access(),
             run_as: self.text(SECTION, "RunAs"),
             shared_run_as_unix_group: Some(self.text(SECTION, "SharedRunAsUnixGroup"))
                 .filter(|group| !group.is_empty()),
+            run_as_current_user: self.switch(SECTION, "RunAsCurrentUser")?,
             home_mounting: self.switch(SECTION, "HomeMounting")?,
             inherit_system_env_vars: self.switch(SECTION, "InheritSystemEnvVars")?,
             prohibited_environment: self.texts(SECTION, "ProhibitedEnvironment"),
@@ -56,10 +71,15 @@ impl Reader<'_> {
             pandoc1_dir: self.optional_path(SECTION, "Pandoc1Dir"),
             pandoc2_dir: self.optional_path(SECTION, "Pandoc2Dir"),
             pandoc211_dir: self.optional_path(SECTION, "Pandoc211Dir"),
+            max_log_size: self.parsed(SECTION, "MaxLogSize", values::parse_size)?,
             bundle_retention_limit: self.parsed(SECTION, "BundleRetentionLimit", parse_small)?,
             rendering_sweep_limit: self.parsed(SECTION, "RenderingSweepLimit", parse_small)?,
             rendering_sweep_age_seconds: self
                 .parsed(SECTION, "RenderingSweepAge", values::parse_duration)?
+                .as_secs(),
+            parameter_result_limit: self.parsed(SECTION, "ParameterResultLimit", parse_small)?,
+            parameter_result_age_seconds: self
+                .parsed(SECTION, "ParameterResultAge", values::parse_duration)?
                 .as_secs(),
         })
     }
@@ -67,6 +87,7 @@ impl Reader<'_> {
     fn jobs(&self) -> Built<Jobs> {
         Ok(Jobs {
             max_completed: self.parsed("Jobs", "MaxCompleted", parse_small)?,
+            max_running: self.parsed("Jobs", "MaxRunning", parse_small)?.max(1),
             oldest_completed_seconds: self
                 .parsed("Jobs", "OldestCompleted", values::parse_duration)?
                 .as_secs(),
@@ -121,6 +142,14 @@ impl Reader<'_> {
         })
     }
 
+    fn database(&self) -> Database {
+        Database {
+            is_postgres: self.0.choice("Database", "Provider") == Some("postgres"),
+            url: Hidden(self.text("Postgres", "URL")),
+            password: Hidden(self.text("Postgres", "Password")),
+        }
+    }
+
     fn parsed<T>(
         &self,
         section: &'static str,
@@ -128,11 +157,7 @@ impl Reader<'_> {
         parse: fn(&str) -> Result<T, ValueError>,
     ) -> Built<T> {
         let found = self.0.one(section, key);
-        parse(&found.value).map_err(|problem| SettingsError::Value {
-            origin: found.origin.clone(),
-            setting: format!("{section}.{key}"),
-            problem,
-        })
+        read(found, &format!("{section}.{key}"), parse)
     }
 
     fn switch(&self, section: &'static str, key: &'static str) -> Built<bool> {
@@ -163,6 +188,15 @@ impl Reader<'_> {
         let path = |found: &Found| PathBuf::from(&found.value);
         self.0.all(section, key).iter().map(path).collect()
     }
+}
+
+/// The meaning of one entry.
+fn read<T>(found: &Found, setting: &str, parse: fn(&str) -> Result<T, ValueError>) -> Built<T> {
+    parse(&found.value).map_err(|problem| SettingsError::Value {
+        origin: found.origin.clone(),
+        setting: setting.to_owned(),
+        problem,
+    })
 }
 
 fn parse_small(text: &str) -> Result<u32, ValueError> {

@@ -73,6 +73,9 @@ pub fn check_paths(loaded: &Loaded) -> Vec<PathProblem> {
     if !loaded.temp_dir_is_personal || settings.server.temp_dir.exists() {
         checks.one("Server", "TempDir", &settings.server.temp_dir, Wanted::Directory);
     }
+    if let Some(directory) = &settings.server.manifest_dir {
+        checks.one("Server", "ManifestDir", directory, Wanted::Directory);
+    }
     checks.many(
         "Server",
         "RVersion",

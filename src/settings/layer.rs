@@ -106,6 +106,7 @@ fn value_error(setting: &Setting, name: Option<&str>, origin: Origin, problem: V
 fn check(setting: &Setting, text: &str) -> Result<(), ValueError> {
     let optional = match setting.kind {
         Kind::Text | Kind::Command | Kind::Object | Kind::SubPath => true,
+        Kind::Listen | Kind::Host | Kind::Url => true,
         Kind::Path | Kind::Choice(_) => setting.default.is_empty() && !setting.named,
         kind => kind.is_multi(),
     };
@@ -124,6 +125,10 @@ fn check(setting: &Setting, text: &str) -> Result<(), ValueError> {
         Kind::SubPath => Ok(values::parse_sub_path(text).map(drop)?),
         Kind::Labels => Ok(values::parse_label(text).map(drop)?),
         Kind::Tolerations => Ok(values::parse_toleration(text).map(drop)?),
+        Kind::Listen => values::parse_listen(text).map(drop),
+        Kind::Host => values::parse_host(text).map(drop),
+        Kind::Url => values::parse_address(text).map(drop),
+        Kind::Networks => values::parse_network(text).map(drop),
         Kind::Path | Kind::Paths if !text.starts_with('/') => Err(ValueError::RelativePath(text.to_owned())),
         Kind::Path | Kind::Paths | Kind::Text | Kind::Texts | Kind::Name => Ok(()),
     }

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::build::build;
+use super::build::{build, builds};
 use super::error::SettingsError;
 use super::gcfg;
 use super::origin::{Origin, SettingValue};
 use super::resolve::{Defaults, Resolved, resolve};
 use super::table::Product;
 use super::typed::Settings;
+use super::typed_builds::BuildSettings;
 
 /// Where settings come from.
 #[derive(Clone, Debug, Default)]
@@ -47,6 +48,36 @@ pub struct Loaded {
     pub data_dir_is_personal: bool,
     /// The same of the directory for temporary files: `/tmp/connect-workspaces` can be only one account's.
     pub temp_dir_is_personal: bool,
+}
+
+/// The settings of Git builds and where they come from.
+#[derive(Clone, Debug)]
+pub struct LoadedBuilds {
+    /// The settings.
+    pub settings: BuildSettings,
+    /// Sentences about what was left alone.
+    pub notes: Vec<String>,
+    /// The file that was read.
+    pub config_file: Option<PathBuf>,
+    /// Whether the directory for temporary files is an ordinary user's own, which is made when it is first needed.
+    pub temp_dir_is_personal: bool,
+}
+
+/// Reads `rstudio-pm.gcfg` and the environment: what Git builds need (GB1).
+///
+/// # Errors
+/// As for [`load`].
+pub fn load_builds(options: &LoadOptions) -> Result<LoadedBuilds, SettingsError> {
+    let product = Product::PackageManager;
+    let source = read(product, options, Path::new(product.config_file()))?;
+    let settings = builds(&source.resolved, source.config_file.as_deref())?;
+    let is_default = source.resolved.one("Server", "TempDir").origin == Origin::Default;
+    Ok(LoadedBuilds {
+        settings,
+        notes: source.resolved.notes,
+        config_file: source.config_file,
+        temp_dir_is_personal: source.personal && is_default,
+    })
 }
 
 /// Reads `rstudio-connect.gcfg` and the environment (CN1).
@@ -159,6 +190,7 @@ fn defaults(env: &BTreeMap<String, String>, personal: Option<&OrdinaryUser>) -> 
             (("Applications", "RunAs"), user.name.clone()),
             (("Python", "Enabled"), "true".to_owned()),
             (("Quarto", "Enabled"), "true".to_owned()),
+            (("NodeJs", "Enabled"), "true".to_owned()),
         ];
         defaults.extend(values.map(|(key, value)| (key, (value, Origin::Default))));
     }

@@ -66,6 +66,7 @@ Listen = :3939
 Provider = "pam"
 [PAM]
 Service = rstudio-connect
+RegisterOnFirstLogin = false
 UseSession = true
 PasswordLifetime = 12h
 [Applications]
@@ -119,13 +120,9 @@ fn cn1_a_file_of_the_product_is_read_unmodified() {
         loaded.config_file.as_deref().and_then(Path::parent)
     );
     let notes = loaded.notes.join("\n");
-    assert!(
-        notes.contains("sections not used by this system: [Authentication], [HTTP]\n"),
-        "{notes}"
-    );
-    assert!(
-        notes.contains("settings not used by this system: PAM.Service, Server.Address, Server.SenderEmail")
-    );
+    assert!(!notes.contains("[Authentication]"), "{notes}");
+    assert_eq!(settings.authentication.provider, crate::settings::Provider::Pam);
+    assert!(notes.contains("settings not used by this system: PAM.RegisterOnFirstLogin, Server.SenderEmail"));
     assert!(
         notes.contains("Database.Dir is another name of SQLite.Dir"),
         "{notes}"
@@ -302,5 +299,31 @@ fn cn1_the_file_of_package_manager_is_read_too() {
         resolved.notes.iter().any(|note| note.ends_with("[HTTPRedirect]")),
         "{:?}",
         resolved.notes
+    );
+}
+
+/// Proves: SC2 (L, P), SC3 (L, P), PR1 (L, P)
+#[test]
+fn what_visitors_meet_is_read() {
+    let file = "[Server]\nAddress = https://connect.example.org/\n[HTTP]\nListen = 127.0.0.1:80\n[Gateway]\n\
+        AppDomain = apps.example.org\nTrustedProxies = 10.0.0.0/8\nTrustedProxies = 192.0.2.1\n[Scheduler]\n\
+        LoadFactor = 0.25\nIdleTimeout = 2m\nMaxProcesses = 4\n";
+    let settings = loaded(file, &[("OFFHOST_GATEWAY_QUEUELENGTH", "7")]).settings;
+    let gateway = &settings.gateway;
+    assert_eq!(gateway.address.as_deref(), Some("https://connect.example.org"));
+    assert_eq!(
+        gateway.http.map(|address| address.to_string()).as_deref(),
+        Some("127.0.0.1:80")
+    );
+    assert_eq!((gateway.https, gateway.queue_length), (None, 7));
+    assert_eq!(gateway.app_domain.as_deref(), Some("apps.example.org"));
+    let networks: Vec<String> = gateway.trusted_proxies.iter().map(ToString::to_string).collect();
+    assert_eq!(networks, ["10.0.0.0/8", "192.0.2.1/32"]);
+    let apps = &settings.scheduler.apps;
+    assert_eq!((apps.load_factor_thousandths, apps.max_processes), (250, 4));
+    assert_eq!(apps.idle_timeout.as_secs(), 120);
+    assert_eq!(
+        loaded("", &[]).settings.scheduler.apps,
+        crate::settings::AppDefaults::default()
     );
 }

@@ -145,10 +145,10 @@ fn cn1_variables_that_are_no_settings_are_left_alone() {
         ("CONNECT_SERVER_DATADIR", "/x"),
     ];
     assert_eq!(loaded("", &silent).notes, Vec::<String>::new());
-    let noted = loaded("", &[("OFFHOST_SERVER_ADDRESS", "x"), ("OFFHOST_HOME", "/x")]);
+    let noted = loaded("", &[("OFFHOST_SERVER_SENDEREMAIL", "x"), ("OFFHOST_HOME", "/x")]);
     assert_eq!(
         noted.notes,
-        ["variables not used by this system: OFFHOST_HOME, OFFHOST_SERVER_ADDRESS"]
+        ["variables not used by this system: OFFHOST_HOME, OFFHOST_SERVER_SENDEREMAIL"]
     );
 }
 
@@ -162,4 +162,34 @@ fn cn1_a_file_that_can_not_be_read_is_named() {
         .to_string();
     assert!(message.contains(&missing.display().to_string()), "{message}");
     assert!(load(options(Some(machine.dir.path().to_owned()), &[])).is_err());
+}
+
+/// Proves: CN1 (L, P)
+#[test]
+fn cn1_what_no_network_knows_is_refused() {
+    for (file, end) in [
+        (
+            "[HTTP]\nListen = 3939\n",
+            "write :3939 for every address of the machine, or 127.0.0.1:3939",
+        ),
+        (
+            "[Server]\nAddress = connect.example.org\n",
+            "write one with http:// or https:// and without a path",
+        ),
+        (
+            "[Gateway]\nAppDomain = Apps\n",
+            "write one in lower case, such as apps.example.org",
+        ),
+        (
+            "[Gateway]\nTrustedProxies = 10.0.0.0/40\n",
+            "with the length of its prefix such as 10.0.0.0/8",
+        ),
+        (
+            "[Scheduler]\nLoadFactor = 1.5\n",
+            "write a number from 0 to 1, such as 0.5",
+        ),
+    ] {
+        let message = refused(file, &[]);
+        assert!(message.ends_with(end), "{message}");
+    }
 }

@@ -3,7 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use super::typed_authentication::Authentication;
+use super::typed_database::Database;
+use super::typed_gateway::{AppDefaults, Gateway};
+use super::typed_pam::Pam;
 use super::values::Toleration;
+use crate::api::access::AccessType;
 use crate::runtimes::Matching;
 
 /// Everything the configuration says, with defaults filled in.
@@ -13,6 +18,8 @@ pub struct Settings {
     pub server: Server,
     /// `SQLite.Dir` (`Database.Dir` in older files); masked (FS1).
     pub sqlite_dir: PathBuf,
+    /// `[Database]` and `[Postgres]`.
+    pub database: Database,
     /// `[Applications]`.
     pub applications: Applications,
     /// `[R]`.
@@ -25,6 +32,8 @@ pub struct Settings {
     pub python_package_manager: PackageManager,
     /// `[Quarto]`.
     pub quarto: Language,
+    /// `[NodeJs]`.
+    pub nodejs: Language,
     /// `Packages.External`: R packages taken from the system library.
     pub packages_external: Vec<String>,
     /// `[RPackageRepository "name"]`, in order.
@@ -37,6 +46,12 @@ pub struct Settings {
     pub scheduler: Scheduler,
     /// `[Kubernetes]`: Pod mode.
     pub kubernetes: Kubernetes,
+    /// `[HTTP]`, `[HTTPS]`, `[HTTPRedirect]` and `[Gateway]`: what visitors meet.
+    pub gateway: Gateway,
+    /// `[PAM]`: log-in by password, and sessions around processes.
+    pub pam: Pam,
+    /// `[Authentication]` and `[ProxyAuth]`: who visits.
+    pub authentication: Authentication,
     /// `ExecutionEnvironments.ConfigFilePath` (`Launcher.ClusterDefinition` in older files): `runtimes.yaml`.
     pub runtimes_file: Option<PathBuf>,
     /// The directory the configuration was read from; masked (FS1).
@@ -50,6 +65,8 @@ pub struct Server {
     pub data_dir: PathBuf,
     /// `Server.TempDir` (TD2).
     pub temp_dir: PathBuf,
+    /// `Server.ManifestDir`: the manifests of `offhost serve`.
+    pub manifest_dir: Option<PathBuf>,
     /// `Server.RVersion`: R home directories, of older files (EX1).
     pub r_version: Vec<PathBuf>,
 }
@@ -59,8 +76,12 @@ pub struct Server {
 pub struct Applications {
     /// `Applications.RunAs` (RA1).
     pub run_as: String,
+    /// `Applications.MostPermissiveAccessType`: to whom content may show itself at most.
+    pub most_permissive_access: AccessType,
     /// `Applications.SharedRunAsUnixGroup`; the primary group of `RunAs` when absent (RA3).
     pub shared_run_as_unix_group: Option<String>,
+    /// `Applications.RunAsCurrentUser` (CU1).
+    pub run_as_current_user: bool,
     /// `Applications.HomeMounting` (FS5).
     pub home_mounting: bool,
     /// `Applications.InheritSystemEnvVars` (EN2).
@@ -75,12 +96,27 @@ pub struct Applications {
     pub pandoc2_dir: Option<PathBuf>,
     /// `Applications.Pandoc211Dir` (EN6).
     pub pandoc211_dir: Option<PathBuf>,
+    /// `Applications.MaxLogSize`: bytes of output kept of one process of an application.
+    pub max_log_size: u64,
     /// `Applications.BundleRetentionLimit`: bundles kept per content item; 0 keeps all.
     pub bundle_retention_limit: u32,
     /// `Applications.RenderingSweepLimit`: results kept per variant; 0 keeps all (RD4).
     pub rendering_sweep_limit: u32,
     /// `Applications.RenderingSweepAge`, in seconds: older results are removed; 0 keeps all (RD4).
     pub rendering_sweep_age_seconds: u64,
+    /// `Applications.ParameterResultLimit`: results kept per document and visitor; 0 offers no form (PK6).
+    pub parameter_result_limit: u32,
+    /// `Applications.ParameterResultAge`, in seconds; 0 keeps them (PK6).
+    pub parameter_result_age_seconds: u64,
+}
+
+impl Applications {
+    /// For how many days a result that a visitor has asked for is kept; none where it is kept for ever.
+    #[must_use]
+    pub fn parameter_result_days(&self) -> Option<u64> {
+        let seconds = self.parameter_result_age_seconds;
+        (seconds > 0).then(|| (seconds / 86_400).max(1))
+    }
 }
 
 /// `[R]`, `[Python]` or `[Quarto]`.
@@ -119,6 +155,8 @@ pub struct Repository {
 pub struct Jobs {
     /// `Jobs.MaxCompleted`: records kept per content item; 0 keeps all.
     pub max_completed: u32,
+    /// `Jobs.MaxRunning`: jobs that `offhost serve` runs at a time.
+    pub max_running: u32,
     /// `Jobs.OldestCompleted`, in seconds; 0 keeps all.
     pub oldest_completed_seconds: u64,
 }
@@ -142,7 +180,7 @@ pub struct Sandbox {
     pub open_files_limit: u64,
 }
 
-/// The resources of `[Scheduler]` (SC7).
+/// `[Scheduler]`: the resources of a process (SC7), and the processes of an application (SC2, SC3).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scheduler {
     /// `CPURequest` and so on, in thousandths of a CPU.
@@ -155,6 +193,8 @@ pub struct Scheduler {
     pub nvidia_gpu: Devices,
     /// `AMDGPULimit`, `MaxAMDGPULimit`.
     pub amd_gpu: Devices,
+    /// `MinProcesses` and so on: applications that say nothing of their own (SC2, SC3).
+    pub apps: AppDefaults,
 }
 
 /// What a process gets of one resource, and the most it may ask for. 0 is none, or no bound.

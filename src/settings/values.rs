@@ -1,11 +1,13 @@
 //! What the text of a value means: switches, numbers, durations, sizes, commands, objects.
 
+mod network;
 mod objects;
 
 use std::time::Duration;
 
 use super::decimal::Decimal;
 
+pub use network::*;
 pub use objects::*;
 
 /// A value that can not be read as its setting's kind.
@@ -66,9 +68,21 @@ pub enum ValueError {
         "the program '{0}' is not an absolute path; write the command with its whole path, such as /usr/bin/nice -n 2"
     )]
     RelativeProgram(String),
+    /// What can not name a PAM service.
+    #[error("'{0}' can not name a PAM service; write the name of a file of /etc/pam.d, such as su")]
+    PamService(String),
     /// What Kubernetes would refuse.
     #[error(transparent)]
     Object(#[from] ObjectError),
+    /// What no network knows.
+    #[error(transparent)]
+    Network(#[from] NetworkError),
+    /// What can not be the name of a header that says who visits.
+    #[error("'{0}' is no header that can name a visitor; write one such as X-Auth-Username")]
+    Header(String),
+    /// A share above the whole.
+    #[error("'{0}' is above 1; write a number from 0 to 1, such as 0.5")]
+    AboveOne(String),
 }
 
 /// Reads a switch: `true`, `yes`, `on`, `1`, `false`, `no`, `off`, `0`, in any case.
@@ -290,6 +304,20 @@ fn split_words(text: &str) -> Result<Vec<String>, ValueError> {
     }
     words.extend(word);
     Ok(words)
+}
+
+/// Reads the name of a PAM service: that of a file, never a path.
+///
+/// # Errors
+/// [`ValueError::PamService`].
+pub fn parse_pam_service(text: &str) -> Result<String, ValueError> {
+    let trimmed = text.trim();
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-@+".contains(c);
+    let fits = (1..=64).contains(&trimmed.len()) && !trimmed.starts_with(['.', '-']);
+    match fits && trimmed.chars().all(plain) {
+        true => Ok(trimmed.to_owned()),
+        false => Err(ValueError::PamService(text.to_owned())),
+    }
 }
 
 #[cfg(test)]

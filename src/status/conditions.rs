@@ -37,16 +37,26 @@ pub(super) fn find<'a>(status: &'a ContentJobStatus, kind: &str) -> Option<&'a C
     status.conditions.iter().find(|condition| condition.type_ == kind)
 }
 
-/// Makes sure that every condition is there, in order, and says which generation it was looked at for.
+/// Makes sure that every condition of a job is there, in order, and says which generation it was looked at for.
 pub(super) fn complete(status: &mut ContentJobStatus, generation: Option<i64>, now: Timestamp) {
-    let mut given = std::mem::take(&mut status.conditions);
-    for kind in ALL {
-        let known = given.iter().position(|condition| condition.type_ == kind);
+    complete_with(&mut status.conditions, &ALL, generation, now);
+}
+
+/// Makes sure that conditions of these types are there, in order, and says which generation they were looked at for.
+pub(super) fn complete_with(
+    conditions: &mut Vec<Condition>,
+    kinds: &[&str],
+    generation: Option<i64>,
+    now: Timestamp,
+) {
+    let mut given = std::mem::take(conditions);
+    for kind in kinds {
+        let known = given.iter().position(|condition| condition.type_ == *kind);
         let condition = known.map_or_else(|| unknown(kind, now), |at| given.remove(at));
-        status.conditions.push(condition);
+        conditions.push(condition);
     }
-    status.conditions.append(&mut given);
-    for condition in &mut status.conditions {
+    conditions.append(&mut given);
+    for condition in conditions {
         condition.observed_generation = generation;
     }
 }
@@ -64,20 +74,15 @@ fn unknown(kind: &str, now: Timestamp) -> Condition {
 
 /// Says something new. The time of transition is that of the last change of the status, as everywhere in Kubernetes.
 pub(super) fn set(
-    status: &mut ContentJobStatus,
+    conditions: &mut [Condition],
     kind: &str,
     truth: Truth,
     reason: &str,
     message: &str,
     now: Timestamp,
 ) {
-    let Some(condition) = status
-        .conditions
-        .iter_mut()
-        .find(|condition| condition.type_ == kind)
-    else {
-        return;
-    };
+    let found = conditions.iter_mut().find(|condition| condition.type_ == kind);
+    let Some(condition) = found else { return };
     if condition.status != truth.word() {
         truth.word().clone_into(&mut condition.status);
         condition.last_transition_time = Time(now);

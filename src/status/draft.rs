@@ -44,7 +44,7 @@ impl<'a> Draft<'a> {
     /// Sets a condition about which nothing is wrong.
     pub(super) fn say(&mut self, kind: &str, truth: Truth, progress: Progress, message: &str) {
         conditions::set(
-            &mut self.status,
+            &mut self.status.conditions,
             kind,
             truth,
             progress.name(),
@@ -57,7 +57,7 @@ impl<'a> Draft<'a> {
     pub(super) fn blame(&mut self, kind: &str, truth: Truth, problem: &Problem) {
         let message = cut(&problem.message);
         conditions::set(
-            &mut self.status,
+            &mut self.status.conditions,
             kind,
             truth,
             problem.reason.name(),

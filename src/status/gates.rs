@@ -141,7 +141,7 @@ fn environments<'w>(draft: &mut Draft<'_>, ready: &'w Ready) -> Gate<'w> {
     Gate::Wait(missing, Some(LOOK_AGAIN))
 }
 
-fn environment_status(seen: &EnvironmentSeen) -> EnvironmentStatus {
+pub(super) fn environment_status(seen: &EnvironmentSeen) -> EnvironmentStatus {
     let ready = seen.state == EnvironmentState::Ready;
     EnvironmentStatus {
         language: seen.language.clone(),
@@ -151,7 +151,7 @@ fn environment_status(seen: &EnvironmentSeen) -> EnvironmentStatus {
     }
 }
 
-fn install_failed(seen: &EnvironmentSeen) -> Option<Problem> {
+pub(super) fn install_failed(seen: &EnvironmentSeen) -> Option<Problem> {
     let EnvironmentState::Failed(why) = &seen.state else {
         return None;
     };
@@ -165,7 +165,7 @@ fn install_failed(seen: &EnvironmentSeen) -> Option<Problem> {
     })
 }
 
-fn waits_for(seen: &EnvironmentSeen) -> Option<String> {
+pub(super) fn waits_for(seen: &EnvironmentSeen) -> Option<String> {
     let (language, job) = (&seen.language, &seen.job_name);
     match &seen.state {
         EnvironmentState::Ready | EnvironmentState::Failed(_) => None,

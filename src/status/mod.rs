@@ -10,6 +10,8 @@
 //! Rules that hold for every input, each with a test: deciding twice changes nothing the second time; a finished job stays
 //! as it is; at most one attempt is open; no Pod is made for an attempt while another one may run.
 
+mod app;
+mod app_types;
 mod attempts;
 mod conditions;
 mod draft;
@@ -18,12 +20,16 @@ mod gates;
 mod next;
 mod observe;
 mod records;
+mod recurring;
 mod retry;
 mod types;
 mod watch;
 
+pub use app::next_app;
+pub use app_types::{AppNext, AppNumbers, AppPlanned, AppReady, AppWorld};
 pub use attempts::{AttemptIds, attempt_ids, is_finished, open_attempt};
 pub use finished::finished;
 pub use next::next;
 pub use observe::observe;
+pub use recurring::{Recurrence, RunSeen, RunState, is_told, recur};
 pub use types::*;

@@ -40,6 +40,16 @@ fn record(condition: &Condition) -> EventRecord {
     }
 }
 
+/// An event about an application.
+pub(super) fn serving(reason: &str, message: &str) -> EventRecord {
+    EventRecord {
+        warning: Reason::from_name(reason).is_some_and(is_warning),
+        reason: reason.to_owned(),
+        action: "Serving".to_owned(),
+        note: note(message),
+    }
+}
+
 /// What is merely waited for is no warning.
 fn is_warning(reason: Reason) -> bool {
     !matches!(

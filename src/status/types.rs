@@ -63,7 +63,7 @@ pub struct Ready {
 /// An environment that a job needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EnvironmentSeen {
-    /// `R` or `Python`.
+    /// `R`, `Python` or `Node.js`.
     pub language: String,
     /// Its directory below the data directory.
     pub path: String,

@@ -73,6 +73,7 @@ pub struct Metrics {
     pub pod_posted_seconds: Histogram,
     /// From there to the moment its process was seen running.
     pub pod_running_seconds: Histogram,
+    process_start_seconds: Family<ByStep, Histogram, fn() -> Histogram>,
     /// When `runtimes.yaml` was last read without fault.
     pub runtimes_loaded: Gauge<f64, AtomicU64>,
     /// 1 while the version of `runtimes.yaml` that is on disk is in force, 0 where an older one is.
@@ -110,6 +111,7 @@ impl Metrics {
             attempts: Family::default(),
             pod_posted_seconds: Histogram::new(START),
             pod_running_seconds: Histogram::new(START),
+            process_start_seconds: Family::new_with_constructor(|| Histogram::new(START)),
             runtimes_loaded: Gauge::default(),
             runtimes_current: Gauge::default(),
             leader: Gauge::default(),
@@ -135,6 +137,7 @@ impl Metrics {
         r.register("attempts", "Attempts that are over, by reason", self.attempts.clone());
         r.register("pod_posted_seconds", "From a job's being seen to its Pod's being accepted", self.pod_posted_seconds.clone());
         r.register("pod_running_seconds", "From a Pod's being accepted to its process's running", self.pod_running_seconds.clone());
+        r.register("process_start_seconds", "Where the time of a start of an application's process goes, by step", self.process_start_seconds.clone());
         r.register("runtimes_loaded_timestamp_seconds", "When runtimes.yaml was last read without fault", self.runtimes_loaded.clone());
         r.register("runtimes_current", "1 while the newest runtimes.yaml is in force", self.runtimes_current.clone());
         r.register("leader", "1 in the replica that leads", self.leader.clone());
@@ -166,6 +169,13 @@ impl Metrics {
             .get_or_create(&ByStep { step })
             .observe(begun.elapsed().as_secs_f64());
         done
+    }
+
+    /// A stage of the start of an application's process took so long.
+    pub fn start_stage(&self, step: &'static str, spent: Duration) {
+        self.process_start_seconds
+            .get_or_create(&ByStep { step })
+            .observe(spent.as_secs_f64());
     }
 
     /// Counts an attempt that is over.

@@ -1,4 +1,6 @@
-//! What the controller tells about itself: log lines and metrics.
+//! What the programs tell about themselves: log lines and metrics.
 
+pub mod gateway;
 pub mod logs;
 pub mod metrics;
+pub mod starts;

@@ -26,7 +26,7 @@ class Security(unittest.TestCase):
 
     def test_every_pod_is_restricted(self):
         for objects in (chart.default(), full()):
-            self.assertEqual(len(objects.pods()), 3)
+            self.assertEqual(len(objects.pods()), 4)
             for name, pod in objects.pods().items():
                 with self.subTest(pod=name):
                     context = pod["securityContext"]
@@ -41,7 +41,9 @@ class Security(unittest.TestCase):
                         self.assertEqual(inner["capabilities"], {"drop": ["ALL"]})
                         self.assertIn("requests", container["resources"])
                     kinds = {key for volume in pod.get("volumes", []) for key in volume} - {"name"}
-                    self.assertLessEqual(kinds, {"configMap", "emptyDir", "persistentVolumeClaim"})
+                    # The gateway's keys, where they are given as Secrets.
+                    secrets = {"secret"} if name == "reports-gateway" else set()
+                    self.assertLessEqual(kinds, {"configMap", "emptyDir", "persistentVolumeClaim"} | secrets)
                     for field in ("hostNetwork", "hostPID", "hostIPC", "shareProcessNamespace"):
                         self.assertNotIn(field, pod)
 
@@ -60,9 +62,9 @@ class Security(unittest.TestCase):
         for account in objects.of("ServiceAccount"):
             self.assertIs(account["automountServiceAccountToken"], False)
         mounted = {name for name, pod in objects.pods().items() if pod["automountServiceAccountToken"]}
-        self.assertEqual(mounted, {"offhost", "offhost-test-doctor"})
+        self.assertEqual(mounted, {"offhost", "offhost-gateway", "offhost-test-doctor"})
         bound = {subject["name"] for binding in objects.of("RoleBinding") for subject in binding["subjects"]}
-        self.assertEqual(bound, {"offhost", "offhost-test"})
+        self.assertEqual(bound, {"offhost", "offhost-gateway", "offhost-test"})
         self.assertIn('ServiceAccount = "offhost-content"', chart.section(objects.config(), "Kubernetes"))
 
     # Proves: OH4 (P)
@@ -89,15 +91,41 @@ class Security(unittest.TestCase):
         self.assertEqual([port["port"] for port in rule["ports"]], [80, 443])
         self.assertIn("169.254.0.0/16", rule["to"][0]["ipBlock"]["except"])
 
-    def test_the_controller_is_reached_at_its_two_ports(self):
-        (rule,) = chart.default().one("NetworkPolicy", "offhost-controller")["spec"]["ingress"]
+    def test_the_controller_is_reached_at_its_ports_and_by_gateways_alone_at_the_third(self):
+        rule, link = chart.default().one("NetworkPolicy", "offhost-controller")["spec"]["ingress"]
+        self.assertEqual([port["port"] for port in link["ports"]], ["hub"])
+        gateway = chart.default().one("Deployment", "offhost-gateway")["spec"]["template"]["metadata"]["labels"]
+        (only,) = link["from"]
+        self.assertLessEqual(only["podSelector"]["matchLabels"].items(), gateway.items())
         self.assertEqual([port["port"] for port in rule["ports"]], ["http", "upload"])
         self.assertNotIn("from", rule)
-        (narrow,) = full().one("NetworkPolicy", "reports-controller")["spec"]["ingress"]
+        narrow = full().one("NetworkPolicy", "reports-controller")["spec"]["ingress"][0]
         self.assertEqual(narrow["from"][0], {"ipBlock": {"cidr": "10.0.0.0/8"}})
         tests = narrow["from"][1]["podSelector"]["matchLabels"]
         labels = full().one("Pod", "reports-test-ready")["metadata"]["labels"]
         self.assertLessEqual(tests.items(), labels.items())
+
+
+    # Proves: OH4 (P)
+    def test_applications_are_reached_by_gateways_and_their_helpers_by_controllers(self):
+        objects = chart.default()
+        policy = objects.one("NetworkPolicy", "offhost-apps")["spec"]
+        self.assertEqual(policy["podSelector"]["matchLabels"]["app.kubernetes.io/component"], "app")
+        reached = {}
+        for rule in policy["ingress"]:
+            (peer,), (port,) = rule["from"], rule["ports"]
+            reached[port["port"]] = peer["podSelector"]["matchLabels"]["app.kubernetes.io/component"]
+        self.assertEqual(reached, {8000: "gateway", 8001: "controller"})
+
+    def test_the_gateway_changes_nothing(self):
+        for objects, name in ((chart.default(), "offhost-gateway"), (full(), "reports-gateway")):
+            rules = objects.one("Role", name)["rules"]
+            self.assertEqual({verb for rule in rules for verb in rule["verbs"]}, {"get", "list", "watch"})
+            named = {resource: rule.get("resourceNames") for rule in rules for resource in rule["resources"]}
+            self.assertEqual(named, {"contentapps": None, "leases": ["offhost-controller"]})
+            mounts = objects.pods()[name]["containers"][0]["volumeMounts"]
+            writable = [mount["mountPath"] for mount in mounts if not mount.get("readOnly")]
+            self.assertEqual(writable, ["/tmp"])
 
 
 class People(unittest.TestCase):
@@ -126,7 +154,7 @@ class People(unittest.TestCase):
         self.assertEqual(publishers["subjects"][0]["name"], "publishers")
         administrators = objects.one("RoleBinding", "reports-administrator")
         self.assertEqual([subject["name"] for subject in administrators["subjects"]], ["ada", "deployer"])
-        self.assertEqual(chart.default().names("RoleBinding"), ["offhost-controller", "offhost-test"])
+        self.assertEqual(sorted(chart.default().names("RoleBinding")), ["offhost-controller", "offhost-gateway", "offhost-test"])
 
     # Proves: RA2 (P)
     def test_the_policy_is_in_force_in_this_namespace_for_every_writing_of_a_job(self):
@@ -134,7 +162,7 @@ class People(unittest.TestCase):
         (policy,) = objects.of("ValidatingAdmissionPolicy")
         (binding,) = objects.of("ValidatingAdmissionPolicyBinding")
         (rule,) = policy["spec"]["matchConstraints"]["resourceRules"]
-        self.assertEqual((rule["resources"], rule["operations"]), (["contentjobs"], ["CREATE", "UPDATE"]))
+        self.assertEqual((rule["resources"], rule["operations"]), (["contentapps", "contentjobs"], ["CREATE", "UPDATE"]))
         self.assertEqual(policy["spec"]["failurePolicy"], "Fail")
         self.assertEqual(binding["spec"]["policyName"], policy["metadata"]["name"])
         self.assertEqual(binding["spec"]["validationActions"], ["Deny"])
@@ -273,16 +301,97 @@ class Running(unittest.TestCase):
         objects = chart.default()
         container = objects.pods()["offhost"]["containers"][0]
         ports = {port["name"]: port["containerPort"] for port in container["ports"]}
-        self.assertEqual(ports, {"http": 8080, "upload": 8081})
+        self.assertEqual(ports, {"http": 8080, "upload": 8081, "hub": 8082})
         self.assertIn("--listen=0.0.0.0:8080", container["args"])
         self.assertIn("--upload-listen=0.0.0.0:8081", container["args"])
+        self.assertIn("--hub-listen=0.0.0.0:8082", container["args"])
         paths = {name: container[f"{name}Probe"]["httpGet"] for name in ("startup", "liveness", "readiness")}
         self.assertEqual([probe["path"] for probe in paths.values()], ["/livez", "/livez", "/readyz"])
         upload = objects.one("Service", "offhost-upload")["spec"]
         self.assertEqual((upload["ports"][0]["port"], upload["ports"][0]["targetPort"]), (8081, "upload"))
-        labels = objects.one("Deployment", "offhost")["spec"]["template"]["metadata"]["labels"]
         for service in objects.of("Service"):
+            prefix = "offhost-gateway" if "gateway" in service["metadata"]["name"] else "offhost"
+            labels = objects.one("Deployment", prefix)["spec"]["template"]["metadata"]["labels"]
             self.assertLessEqual(service["spec"]["selector"].items(), labels.items())
+
+    # Proves: PR2 (P)
+    def test_gateways_reach_each_other_and_nobody_else_does(self):
+        for objects, name in ((chart.default(), "offhost-gateway"), (full(), "reports-gateway")):
+            container = [one for one in objects.pods()[name]["containers"] if one["name"] == "gateway"][0]
+            self.assertIn("--peer-listen=0.0.0.0:8083", container["args"])
+            self.assertIn({"name": "peers", "containerPort": 8083, "protocol": "TCP"}, container["ports"])
+            variables = {one["name"]: one.get("valueFrom") for one in container["env"]}
+            self.assertEqual(variables["POD_IP"], {"fieldRef": {"fieldPath": "status.podIP"}})
+            for service in objects.of("Service"):
+                self.assertNotIn("peers", [port["targetPort"] for port in service["spec"]["ports"]])
+        visitors, peers = chart.default().one("NetworkPolicy", "offhost-gateway")["spec"]["ingress"]
+        self.assertNotIn("peers", [port["port"] for port in visitors["ports"]])
+        self.assertEqual([port["port"] for port in peers["ports"]], ["peers"])
+        labels = chart.default().one("Deployment", "offhost-gateway")["spec"]["template"]["metadata"]["labels"]
+        (only,) = peers["from"]
+        self.assertLessEqual(only["podSelector"]["matchLabels"].items(), labels.items())
+
+    def test_a_gateway_drains_before_it_is_killed(self):
+        for objects, name in ((chart.default(), "offhost-gateway"), (full(), "reports-gateway")):
+            pod = objects.pods()[name]
+            pause = pod["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"]
+            (line,) = [line for line in chart.section(objects.config(name[:-8]), "Gateway") if "DrainTimeout" in line]
+            drain = int(line.split('"')[1].rstrip("s"))
+            self.assertGreater(pod["terminationGracePeriodSeconds"], pause + drain)
+        strategy = chart.default().one("Deployment", "offhost-gateway")["spec"]["strategy"]["rollingUpdate"]
+        self.assertEqual(strategy, {"maxSurge": 1, "maxUnavailable": 0})
+
+    def test_who_logs_in_by_a_proxy_gets_to_the_gateway_through_it_alone(self):
+        objects = chart.objects(files=[chart.ROOT / "examples/cluster/log-in-values.yaml"])
+        pod = objects.pods()["offhost-gateway"]
+        (proxy,) = pod["initContainers"]
+        self.assertEqual((proxy["name"], proxy["restartPolicy"]), ("oauth2-proxy", "Always"))
+        self.assertEqual(proxy["ports"], [{"name": "http", "containerPort": 4180, "protocol": "TCP"}])
+        self.assertFalse(proxy["securityContext"]["allowPrivilegeEscalation"])
+        self.assertEqual(proxy["securityContext"]["capabilities"], {"drop": ["ALL"]})
+        (gateway,) = pod["containers"]
+        self.assertIn("--listen=127.0.0.1:3939", gateway["args"])
+        self.assertEqual([port["name"] for port in gateway["ports"]], ["admin", "peers"])
+        service = objects.one("Service", "offhost-gateway")["spec"]
+        self.assertEqual([port["targetPort"] for port in service["ports"]], [4180])
+        policy = objects.one("NetworkPolicy", "offhost-gateway")["spec"]["ingress"]
+        self.assertEqual([port["port"] for rule in policy for port in rule["ports"]], [4180, "admin", "peers"])
+        self.assertIn('From = "127.0.0.1"', chart.section(objects.config(), "ProxyAuth"))
+        (cookie,) = [arg.partition("=")[2] for arg in proxy["args"] if arg.startswith("--cookie-name=")]
+        self.assertIn(f'Cookie = "{cookie}"', chart.section(objects.config(), "ProxyAuth"), "content does not get it")
+        self.assertIn('Provider = "proxy"', chart.section(objects.config(), "Authentication"))
+        self.assertNotIn("initContainers", chart.default().pods()["offhost-gateway"])
+
+    def test_visitors_do_not_reach_the_gateways_probes(self):
+        service = chart.default().one("Service", "offhost-gateway")["spec"]
+        self.assertEqual([port["targetPort"] for port in service["ports"]], ["http"])
+        service = full().one("Service", "reports-gateway")["spec"]
+        self.assertEqual([(port["port"], port["targetPort"]) for port in service["ports"]], [(8080, "http"), (8443, "https")])
+
+    def test_the_gateway_ends_tls_with_the_secret_of_the_values(self):
+        objects = full()
+        self.assertIn('Certificate = "/etc/offhost/tls/tls.crt"', chart.section(objects.config("reports"), "HTTPS"))
+        volumes = {volume["name"]: volume for volume in objects.pods()["reports-gateway"]["volumes"]}
+        self.assertEqual(volumes["tls"]["secret"]["secretName"], "content-tls")
+        self.assertEqual(volumes["keys"]["secret"]["secretName"], "session-keys")
+        self.assertEqual(chart.section(chart.default().config(), "HTTPS"), [])
+
+    def test_a_wildcard_host_leads_to_the_gateway(self):
+        ingress = full().one("Ingress", "reports-gateway")["spec"]
+        self.assertEqual([rule["host"] for rule in ingress["rules"]], ["content.example.com", "*.apps.example.com"])
+        route = full().one("HTTPRoute", "reports-gateway")["spec"]
+        self.assertEqual(route["hostnames"], ["content.example.com", "*.apps.example.com"])
+        self.assertEqual(route["rules"][0]["backendRefs"], [{"name": "reports-gateway", "port": 8080}])
+
+    def test_an_autoscaler_decides_alone_how_many_gateways_run(self):
+        self.assertNotIn("replicas", full().one("Deployment", "reports-gateway")["spec"])
+        scaler = full().one("HorizontalPodAutoscaler", "reports-gateway")["spec"]
+        self.assertEqual((scaler["minReplicas"], scaler["maxReplicas"]), (3, 12))
+
+    def test_without_the_gateway_nothing_of_it_is_there(self):
+        objects = chart.objects({"gateway": {"enabled": False}})
+        self.assertFalse([item["metadata"]["name"] for item in objects if "gateway" in item["metadata"]["name"]])
+        self.assertEqual(chart.section(objects.config(), "Gateway"), [])
 
     def test_no_service_of_the_namespace_looks_like_a_setting(self):
         pod = chart.default().pods()["offhost"]
@@ -290,7 +399,9 @@ class Running(unittest.TestCase):
 
     def test_evictions_leave_a_controller_where_there_are_two(self):
         self.assertEqual(chart.default().one("PodDisruptionBudget", "offhost")["spec"]["maxUnavailable"], 1)
-        self.assertFalse(chart.objects({"controller": {"replicas": 1}}).of("PodDisruptionBudget"))
+        self.assertEqual(chart.default().one("PodDisruptionBudget", "offhost-gateway")["spec"]["maxUnavailable"], 1)
+        single = {"replicas": 1}
+        self.assertFalse(chart.objects({"controller": single, "gateway": single}).of("PodDisruptionBudget"))
 
     def test_a_volume_for_one_pod_at_a_time_is_handed_over(self):
         strategy = chart.objects({"controller": {"strategy": "Recreate"}}).one("Deployment", "offhost")["spec"]["strategy"]

@@ -30,6 +30,9 @@ class Contradictions(unittest.TestCase):
             ("Launcher", "ClusterDefinition", "into runtimes"),
             ("Launcher", "DataDirPVCName", "set dataClaim.existing"),
             ("Applications", "RunAs", "set runAs"),
+            ("HTTP", "Listen", "set gateway.service.port"),
+            ("https", "certificate", "set gateway.tls.secretName"),
+            ("Gateway", "SessionKeyFile", "set gateway.sessionKeySecret"),
         ]:
             with self.subTest(setting=f"{section}.{key}"):
                 self.refused({"config": {section: {key: "x"}}}, "which the chart sets itself", remedy)
@@ -78,19 +81,45 @@ class Contradictions(unittest.TestCase):
         self.refused({"content": {"serviceAccount": {"name": "offhost"}}}, "the same service account 'offhost'")
         self.refused({"serviceAccount": {"create": False}}, "the controller has no service account")
 
+    def test_the_gateway_has_a_service_account_of_its_own(self):
+        for name in ("offhost", "offhost-content"):
+            self.refused({"gateway": {"serviceAccount": {"name": name}}}, f"the gateway has the service account '{name}'")
+        self.refused({"gateway": {"serviceAccount": {"create": False}}}, "the gateway has no service account")
+
+    def test_nobody_gets_past_a_proxy_that_lets_people_log_in(self):
+        proxy = {"logInProxy": {"container": {"name": "proxy", "image": "proxy:1"}}}
+        known = {"Authentication": {"Provider": "proxy"}}
+        self.refused({"gateway": proxy}, "set config.Authentication.Provider to proxy")
+        self.refused({"gateway": proxy, "config": {"authentication": {"provider": "pam"}}}, "to proxy")
+        self.refused({"gateway": proxy, "config": known}, "set config.ProxyAuth.From to [127.0.0.1]")
+        wide = {"ProxyAuth": {"From": ["0.0.0.0/0"]}, **known}
+        self.refused({"gateway": proxy, "config": wide}, "set config.ProxyAuth.From to [127.0.0.1]")
+        tls = {"tls": {"secretName": "content-tls"}, **proxy}
+        own = {"ProxyAuth": {"From": ["127.0.0.1"]}, **known}
+        self.refused({"gateway": tls, "config": own}, "gateway.tls.secretName would let them past it")
+        self.refused({"gateway": {"logInProxy": {"container": {"name": "proxy"}}}}, "has no name or no image")
+
+    def test_ways_to_the_gateway_are_whole(self):
+        self.refused({"gateway": {"ingress": {"enabled": True}}}, "gateway.ingress.hosts is empty")
+        self.refused({"gateway": {"httpRoute": {"enabled": True}}}, "gateway.httpRoute.parentRefs is empty")
+        scaling = {"enabled": True, "minReplicas": 5, "maxReplicas": 3}
+        self.refused({"gateway": {"autoscaling": scaling}}, "gateway.autoscaling.minReplicas is 5, above")
+
     def test_people_are_bound_to_roles_that_are_there(self):
         people = {"create": False, "publishers": [{"kind": "Group", "name": "all"}]}
         self.refused({"roles": people}, "roles.create=false does not make")
 
     def test_variables_do_not_take_settings_from_the_chart(self):
         for name in ("POD_NAME", "OFFHOST_KUBERNETES_NAMESPACE", "OFFHOST_SERVER_DATADIR"):
-            self.refused({"controller": {"extraEnv": [{"name": name, "value": "x"}]}}, f"controller.extraEnv sets {name}")
+            for part in ("controller", "gateway"):
+                self.refused({part: {"extraEnv": [{"name": name, "value": "x"}]}}, f"{part}.extraEnv sets {name}")
         twice = [{"name": "A", "value": "1"}, {"name": "A", "value": "2"}]
         self.refused({"controller": {"extraEnv": twice}}, "controller.extraEnv sets A, which is there already")
 
     def test_labels_that_find_pods_stay_as_they_are(self):
         labels = {"podLabels": {"app.kubernetes.io/name": "mine"}}
         self.refused({"controller": labels}, "controller.podLabels sets app.kubernetes.io/name")
+        self.refused({"gateway": labels}, "gateway.podLabels sets app.kubernetes.io/name")
         self.refused({"nameOverride": "offhost-content"}, "by which network policies find content")
 
     def test_tolerations_are_those_the_settings_can_hold(self):
@@ -126,6 +155,8 @@ class Schema(unittest.TestCase):
             ({"runtimes": [{"name": "a:1", "matchng": "any"}]}, "matchng"),
             ({"content": {"tolerations": [{"operator": "Exists"}]}}, "tolerations"),
             ({"content": {"imageVolumes": "maybe"}}, "imageVolumes"),
+            ({"gateway": {"drainSeconds": -1}}, "drainSeconds"),
+            ({"gateway": {"ingress": {"hosts": ["Content.example.com"]}}}, "hosts"),
         ]
         for values, part in cases:
             for program in chart.HELMS:

@@ -42,7 +42,7 @@ class Render(unittest.TestCase):
             for file in chart.values_files():
                 with self.subTest(values=file.name, kubernetes=version):
                     rendered = chart.text(files=[file], kubernetes=version)
-                    command = ["kubeconform", "-strict", "-skip", "ServiceMonitor", "-schema-location", location]
+                    command = ["kubeconform", "-strict", "-skip", "ServiceMonitor,HTTPRoute", "-schema-location", location]
                     done = subprocess.run(command, input=rendered, capture_output=True, text=True, check=False)
                     self.assertEqual(done.returncode, 0, done.stdout)
 

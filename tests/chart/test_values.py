@@ -80,7 +80,7 @@ class Values(unittest.TestCase):
         walk(SCHEMA, "")
         # Kubernetes' own types, which the API server checks.
         kubernetes = {
-            "affinity", "dns", "egress", "from", "resources", "tolerations", "topologySpreadConstraints", "valueFrom",
+            "affinity", "container", "dns", "egress", "extraVolumeMounts", "extraVolumes", "from", "parentRefs", "resources", "tolerations", "topologySpreadConstraints", "valueFrom",
         }
         self.assertEqual(set(free), kubernetes | {"global"})
 
@@ -102,6 +102,7 @@ class Pages(unittest.TestCase):
         sections = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", page, re.M | re.S))
         roles = {
             "offhost-controller": "The controller",
+            "offhost-gateway": "The gateway",
             "offhost-publisher": "Publishers",
             "offhost-test": "`helm test`",
         }
@@ -123,7 +124,7 @@ class Pages(unittest.TestCase):
     def test_the_administrators_role_is_the_publishers_and_runas(self):
         publisher = chart.default().one("Role", "offhost-publisher")["rules"]
         administrator = chart.default().one("Role", "offhost-administrator")["rules"]
-        runas = {"apiGroups": ["offhost.dev"], "resources": ["contentjobs"], "verbs": ["runas"]}
+        runas = {"apiGroups": ["offhost.dev"], "resources": ["contentapps", "contentjobs"], "verbs": ["runas"]}
         self.assertEqual(administrator, [*publisher, runas])
 
     def test_pages_name_values_that_there_are(self):

@@ -1,4 +1,4 @@
-//! Random jobs that can be planned, and what they become as Pods. Shared by the property tests, by the comparison with
+//! Random jobs and applications that can be planned, and what they become as Pods. Shared by the property tests, by the comparison with
 //! the evaluator of Pod Security, and by the program that prints them for a dry run on a real API server.
 //!
 //! Whoever includes this file has `plan_fixture` beside it.
@@ -9,7 +9,8 @@ use std::path::PathBuf;
 use k8s_openapi::api::core::v1::Pod;
 use offhost::api::job::{EnvVar, EnvVarSource, KeyRef, TaskKind};
 use offhost::plan::Plan;
-use offhost::pod::{Delivery, Job, PodPlace, build};
+use offhost::plan::Purpose;
+use offhost::pod::{Delivery, Job, PodPlace, build, mark_app};
 use offhost::runtimes::{VolumeMount, VolumeSource, VolumeTarget};
 use offhost::settings::values::parse_toleration;
 use offhost::settings::{Amounts, Devices, ImageVolumes, Kubernetes, Scheduler};
@@ -20,7 +21,7 @@ use proptest::strategy::ValueTree;
 use proptest::test_runner::{Config, TestRunner};
 
 use crate::plan_fixture::{
-    World, account, notebook, quarto_document, quarto_site, report, script, site, variable,
+    World, account, applications, notebook, quarto_document, quarto_site, report, script, site, variable,
 };
 
 /// What a cluster must have before it takes these Pods: the API server looks for them when a Pod is made.
@@ -30,7 +31,7 @@ pub(crate) const SERVICE_ACCOUNT: &str = "offhost-random";
 /// A runtime class.
 pub(crate) const RUNTIME_CLASS: &str = "offhost-random";
 
-/// One job with everything around it.
+/// One job or application with everything around it.
 #[derive(Clone, Debug)]
 pub(crate) struct RandomJob {
     pub(crate) world: World,
@@ -50,23 +51,35 @@ impl RandomJob {
         let pod = |(process, number)| {
             let mut place = self.place.clone();
             place.pod_name = format!("{}{number}", place.pod_name);
-            build(plan.as_ref().expect("it has processes"), process, &place)
+            let mut pod = build(plan.as_ref().expect("it has processes"), process, &place);
+            if process.purpose == Purpose::Serve {
+                let task = &self.world.task;
+                mark_app(
+                    &mut pod,
+                    &place.key,
+                    "0123456789abcdef",
+                    &task.content,
+                    &task.bundle,
+                );
+            }
+            pod
         };
         processes.map(pod).collect()
     }
 }
 
-/// The Pods of as many random jobs, the same every time.
+/// The Pods of as many random jobs and applications, the same every time: every third is an application.
 pub(crate) fn pods_of(count: usize) -> Vec<Pod> {
     let mut runner = TestRunner::new_with_rng(
         Config::default(),
         proptest::test_runner::TestRng::deterministic_rng(proptest::test_runner::RngAlgorithm::ChaCha),
     );
-    let jobs = random_jobs();
+    let (jobs, apps) = (random_jobs().boxed(), random_apps().boxed());
     let mut pods = Vec::new();
     let mut planned = 0;
     while planned < count {
-        let tree = jobs.new_tree(&mut runner).expect("the strategy makes jobs");
+        let strategy = if planned % 3 == 2 { &apps } else { &jobs };
+        let tree = strategy.new_tree(&mut runner).expect("the strategy makes jobs");
         let new = tree.current().pods();
         planned += usize::from(!new.is_empty());
         for mut pod in new {
@@ -87,7 +100,17 @@ pub(crate) fn pods_of(count: usize) -> Vec<Pod> {
 
 /// Jobs of every kind; nearly all of them can be planned.
 pub(crate) fn random_jobs() -> impl Strategy<Value = RandomJob> {
-    (contents(), accounts(), servers(), clusters(), images(), places()).prop_map(
+    random(contents())
+}
+
+/// Applications of every kind.
+pub(crate) fn random_apps() -> impl Strategy<Value = RandomJob> {
+    let kinds = proptest::sample::select(applications());
+    random(dressed(kinds).prop_map(World::in_pod))
+}
+
+fn random(worlds: impl Strategy<Value = World>) -> impl Strategy<Value = RandomJob> {
+    (worlds, accounts(), servers(), clusters(), images(), places()).prop_map(
         |(mut world, accounts, server, (kubernetes, scheduler), image, mut place)| {
             let settings = &mut world.settings;
             (settings.applications.home_mounting, settings.sandbox.mask_tmp) = server.switches;
@@ -145,45 +168,45 @@ fn contents() -> impl Strategy<Value = World> {
         Just(quarto_site as fn() -> World),
         Just(script as fn() -> World),
     ];
-    let names = (name(63), 1_u32.., option::of(name(63)), 1_u32..);
+    let names = (option::of(name(63)), 1_u32..);
     let command = (option::of("[a-z./]{1,12}"), vec(text(), 0..4));
+    let worlds = dressed(kinds.prop_map(|kind| kind().in_pod()));
+    (worlds, names, command, option::of(1_i64..=31_536_000)).prop_map(
+        |(mut world, (variant, rendering), command, timeout)| {
+            world.task.rendering = rendering.to_string();
+            let spec = &mut world.task.spec;
+            spec.variant = variant;
+            spec.timeout_seconds = timeout;
+            if let (Some(program), words) = command {
+                spec.task = Some(TaskKind::Run);
+                spec.parameters.clear();
+                spec.command = std::iter::once(program).chain(words).collect();
+            }
+            world
+        },
+    )
+}
+
+/// What jobs and applications have in common: a name, variables, amounts.
+fn dressed(worlds: impl Strategy<Value = World>) -> impl Strategy<Value = World> {
     let resources = (
         option::of(amounts()),
         option::of(amounts()),
         option::of(devices()),
     );
-    (
-        kinds,
-        names,
-        command,
-        vec(variables(), 0..5),
-        resources,
-        option::of(1_i64..=31_536_000),
+    (worlds, (name(63), 1_u32..), vec(variables(), 0..5), resources).prop_map(
+        |(mut world, (content, bundle), env, (requests, limits, devices))| {
+            world.task.content = content;
+            world.task.bundle = bundle.to_string();
+            let spec = &mut world.task.spec;
+            let env: BTreeMap<String, EnvVar> = env.into_iter().map(|var| (var.name.clone(), var)).collect();
+            spec.env = env.into_values().collect();
+            spec.resources.requests = requests.unwrap_or_default();
+            spec.resources.limits = limits.unwrap_or_default();
+            spec.resources.limits.extend(devices);
+            world
+        },
     )
-        .prop_map(
-            |(kind, (content, bundle, variant, rendering), command, env, resources, timeout)| {
-                let mut world = kind().in_pod();
-                world.task.content = content;
-                world.task.bundle = bundle.to_string();
-                world.task.rendering = rendering.to_string();
-                let spec = &mut world.task.spec;
-                spec.variant = variant;
-                spec.timeout_seconds = timeout;
-                if let (Some(program), words) = command {
-                    spec.task = Some(TaskKind::Run);
-                    spec.parameters.clear();
-                    spec.command = std::iter::once(program).chain(words).collect();
-                }
-                let env: BTreeMap<String, EnvVar> =
-                    env.into_iter().map(|var| (var.name.clone(), var)).collect();
-                spec.env = env.into_values().collect();
-                let (requests, limits, devices) = resources;
-                spec.resources.requests = requests.unwrap_or_default();
-                spec.resources.limits = limits.unwrap_or_default();
-                spec.resources.limits.extend(devices);
-                world
-            },
-        )
 }
 
 fn variables() -> impl Strategy<Value = EnvVar> {
@@ -298,6 +321,7 @@ fn clusters() -> impl Strategy<Value = (Kubernetes, Scheduler)> {
                 ephemeral_storage,
                 nvidia_gpu,
                 amd_gpu,
+                ..Scheduler::default()
             },
         );
     let tolerations = prop_oneof![

@@ -1,4 +1,4 @@
-//! The Pods of thousands of random jobs, as the API server and its Pod Security admission see them.
+//! The Pods of thousands of random jobs and applications, as the API server and its Pod Security admission see them.
 
 use std::process::Command;
 
@@ -58,8 +58,11 @@ fn every_pod_of_random_jobs_is_taken_by_the_api_server() {
         .lines()
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
-    // Most jobs have more than one process, and so more than one Pod.
+    // Most jobs have more than one process, and so more than one Pod; every third is an application.
     assert!(pods.len() >= count(), "{}", pods.len());
+    let owner = |pod: &&Value| pod["metadata"]["ownerReferences"][0]["kind"] == "ContentApp";
+    let serving = pods.iter().filter(owner).count();
+    assert!(serving >= count() / 4, "{serving}");
     let path = api::core(&release.namespace, "pods") + "?dryRun=All&fieldValidation=Strict";
     let refused: Vec<String> = api::API.runtime.block_on(
         futures::stream::iter(&pods)

@@ -15,6 +15,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 mod api;
+mod app;
+mod builds;
 mod chaos;
 mod cluster;
 mod dry_run;
@@ -22,11 +24,13 @@ mod failures;
 mod job;
 mod lives;
 mod nodes;
+mod outside;
 mod parity;
 mod people;
 mod places;
 mod release;
 mod results;
+mod serving;
 #[allow(dead_code, reason = "the other suite uses more of it")]
 #[path = "../it/support.rs"]
 mod support;

@@ -1,11 +1,13 @@
 //! Two nodes with one volume, and the loss of one of them.
 
 use std::process::Command;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::job::{LATER, shell};
+use crate::app::plain;
+use crate::job::{LATER, condition, shell};
 use crate::release::{Release, another, runtimes};
 use crate::{api, cluster, support};
 
@@ -62,14 +64,19 @@ fn node_of(release: &Release, pod: &Value) -> String {
     pod["spec"]["nodeName"].as_str().unwrap().to_owned()
 }
 
-/// Both in one test: while a node is closed or lost, no other test may count on it.
-///
+/// While a node is closed or lost, no other test may count on it.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Proves: OH1 (P), OH2 (P), OH3 (P)
 #[test]
 fn jobs_run_on_every_node_and_outlive_the_loss_of_one() {
     if !cluster::there() || !has_two_nodes() {
         return;
     }
+    let _alone = alone();
     let values = json!({
         "runtimes": runtimes(), "content": {"nodeLostSeconds": 1},
         "controller": {"nodeSelector": {"kubernetes.io/hostname": KEPT}},
@@ -101,6 +108,55 @@ fn jobs_run_on_every_node_and_outlive_the_loss_of_one() {
     assert_eq!(node_of(&release, &seen["status"]["podName"]), KEPT);
     assert_eq!(job.log(&seen, 0), "begins\n");
     assert_eq!(job.log(&seen, 1), "begins\nends\n");
+    drop(back);
+}
+
+/// Proves: OH1 (P), OH2 (P), SC2 (P)
+#[test]
+fn an_application_on_a_lost_node_answers_from_another() {
+    if !cluster::there() || !has_two_nodes() {
+        return;
+    }
+    let _alone = alone();
+    let kept = json!({"nodeSelector": {"kubernetes.io/hostname": KEPT}});
+    let values = json!({
+        "runtimes": runtimes(), "content": {"nodeLostSeconds": 1}, "controller": kept, "gateway": kept,
+    });
+    let release = another("node-of-app", &values);
+    let lost = names().into_iter().find(|name| name != KEPT).unwrap();
+    let closed = Closed::new(KEPT);
+    let app = release.app(
+        "outlives",
+        &plain("here"),
+        &json!({"minProcesses": 1, "maxProcesses": 1}),
+    );
+    app.says("Active", "True", "Running");
+    let pod = &app.pods()[0];
+    assert_eq!(pod["spec"]["nodeName"], lost);
+    drop(closed);
+    let gateway = release.gateway();
+    let process = |body: &str| body.split(' ').nth(2).map(str::to_owned);
+    let before = process(&gateway.get("/content/outlives/").body);
+    assert!(before.is_some());
+
+    power("node-stop", &lost);
+    let back = Lost(&lost);
+    let begun = std::time::Instant::now();
+    let status = app.wait("known to be lost", |app| app["status"]["lastFailure"].is_object());
+    let failure = &status["status"]["lastFailure"];
+    assert_eq!(failure["reason"], "NodeLost", "{status:#}");
+    assert!(failure["message"].as_str().unwrap().contains(&lost), "{status:#}");
+    assert_eq!(condition(&status, "Active").reason, "NodeLost", "{status:#}");
+    println!("known to be lost after {:.0?}", begun.elapsed());
+    let answer = gateway.until("/content/outlives/", |answer| answer.status == 200);
+    println!("answered again after {:.0?}", begun.elapsed());
+    assert_ne!(process(&answer.body), before, "another process");
+    let status = app.wait("told to run again", |app| {
+        condition(app, "Active").reason == "Running"
+    });
+    assert_eq!(status["status"]["processes"], 1, "{status:#}");
+    let pods = app.has_pods(1);
+    assert_eq!(pods[0]["spec"]["nodeName"], KEPT);
     drop(back);
 }
 

@@ -47,7 +47,8 @@ pub(crate) fn another_namespace(name: &str) -> Release {
     Release::prepare(name)
 }
 
-/// The project's own content image for everything; others only when they are named.
+/// The project's own content image for everything; others only when they are named. It has no Quarto, and what was
+/// rendered before it was published needs none, but the plan wants to know of one.
 pub(crate) fn runtimes() -> Value {
     let entry = |name: String, more: Value| {
         let mut entry = json!({"name": name, "matching": "exact"});
@@ -61,6 +62,8 @@ pub(crate) fn runtimes() -> Value {
                 "matching": "any",
                 "r": {"installations": [{"version": "4.2.2", "path": "/usr/bin/R"}]},
                 "python": {"installations": [{"version": "3.11.2", "path": "/usr/bin/python3"}]},
+                "nodejs": {"installations": [{"version": "18.20.4", "path": "/usr/bin/node"}]},
+                "quarto": {"installations": [{"version": "1.4.0", "path": "/usr/bin/quarto"}]},
             })
         ),
         entry(cluster::image("nothing"), json!({})),
@@ -72,7 +75,7 @@ pub(crate) fn runtimes() -> Value {
 }
 
 /// Where packages come from, and which the image has.
-fn config() -> Value {
+pub(crate) fn config() -> Value {
     let text = std::fs::read_to_string(cluster::repository("examples/cluster/values.yaml")).unwrap();
     let mut config: Value = serde_yaml::from_str::<Value>(&text).unwrap()["config"].take();
     if let Ok(url) = std::env::var("OFFHOST_TEST_CRAN") {
@@ -234,6 +237,35 @@ pub(crate) fn copy(from: &Path, to: &Path) {
     cluster::run(Command::new("cp").arg("-rL").arg(from).arg(to));
 }
 
+/// Has the packages of a bundle come from the indexes that Pods reach.
+pub(crate) fn use_index(bundle: &Path) {
+    let requirements = bundle.join("requirements.txt");
+    if let Ok(index) = std::env::var("OFFHOST_TEST_PYPI")
+        && let Ok(text) = std::fs::read_to_string(&requirements)
+    {
+        let host = index.split('/').nth(2).unwrap().split(':').next().unwrap();
+        let text = format!("--index-url {index}\n--trusted-host {host}\n{text}");
+        std::fs::write(&requirements, text).unwrap();
+    }
+    let lock = bundle.join("package-lock.json");
+    if let Ok(index) = std::env::var("OFFHOST_TEST_NPM")
+        && let Ok(text) = std::fs::read_to_string(&lock)
+    {
+        let mut whole: Value = serde_json::from_str(&text).unwrap();
+        for (place, package) in whole["packages"].as_object_mut().unwrap() {
+            if let Some(name) = place
+                .rsplit("node_modules/")
+                .next()
+                .filter(|name| !name.is_empty())
+            {
+                let version = package["version"].as_str().unwrap();
+                package["resolved"] = format!("{index}/{name}-{version}.tgz").into();
+            }
+        }
+        std::fs::write(&lock, whole.to_string()).unwrap();
+    }
+}
+
 /// Removes what an earlier run left: jobs would wait for a controller that is gone.
 fn remove_leftovers() {
     for space in api::list(&format!("/api/v1/namespaces?labelSelector={MARK}%3De2e")) {
@@ -261,6 +293,9 @@ fn remove_leftovers() {
 
 fn is_of_a_running_suite(namespace: &str) -> bool {
     let pid = namespace.rsplit('-').next().unwrap_or_default();
-    std::fs::read_to_string(format!("/proc/{pid}/comm"))
-        .is_ok_and(|name| ["e2e", "pod_start"].iter().any(|suite| name.starts_with(suite)))
+    std::fs::read_to_string(format!("/proc/{pid}/comm")).is_ok_and(|name| {
+        ["e2e", "pod_start", "app_start"]
+            .iter()
+            .any(|suite| name.starts_with(suite))
+    })
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use crate::job::{Job, LATER, condition, shell};
-use crate::release::{Release, copy, shared};
+use crate::release::{Release, copy, shared, use_index};
 use crate::{api, cluster};
 
 /// The file of the result that is in force.
@@ -157,16 +157,7 @@ fn a_notebook_is_executed_with_the_packages_it_asks_for() {
     let release = shared();
     let bundle = release.incoming("notebook");
     copy(&cluster::repository("examples/notebook"), &bundle);
-    if let Ok(index) = std::env::var("OFFHOST_TEST_PYPI") {
-        let host = index.split('/').nth(2).unwrap().split(':').next().unwrap();
-        let file = bundle.join("requirements.txt");
-        let text = fs::read_to_string(&file).unwrap();
-        fs::write(
-            &file,
-            format!("--index-url {index}\n--trusted-host {host}\n{text}"),
-        )
-        .unwrap();
-    }
+    use_index(&bundle);
     let spec = json!({
         "bundle": {"path": "notebook"}, "task": "Render",
         "parameters": [{"name": "year", "value": "2025"}, {"name": "region", "value": "west"}],

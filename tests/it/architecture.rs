@@ -7,22 +7,45 @@ use std::path::Path;
 
 use crate::repository::{files, text};
 
-/// The one file that may hold `unsafe`.
-const UNSAFE: &str = "src/exec/sys.rs";
+/// The files that may hold `unsafe`: system calls, and the calls of the PAM library.
+const UNSAFE: [&str; 2] = ["src/exec/sys", "src/bin/offhost-pam/libpam"];
 /// Lines that are neither blank nor part of a test.
 const MOST_LINES: usize = 350;
 
 /// The pure core. A name stands for the file `NAME.rs`, all below `NAME/`, and `NAME_*.rs`.
-const PURE: [&str; 49] = [
+const PURE: [&str; 89] = [
     "src/names",
     "src/reason",
     "src/text",
+    "src/yaml",
     "src/api",
+    "src/apps",
+    "src/asked/given",
+    "src/asked/owner",
+    "src/asked/words",
+    "src/audit",
+    "src/builds/archive",
+    "src/builds/cluster/choice",
+    "src/builds/cluster/outcome",
+    "src/builds/cluster/plan",
+    "src/builds/cluster/work",
+    "src/builds/file",
+    "src/builds/namespaces",
+    "src/builds/next",
+    "src/builds/refs",
+    "src/builds/source",
+    "src/builds/view",
     "src/plan",
     "src/sandbox",
+    "src/schedule",
     "src/pod",
     "src/status",
     "src/identity/accounts",
+    "src/identity/entries",
+    "src/pam/conversation",
+    "src/pam/environ",
+    "src/pam/library",
+    "src/pam/wire",
     "src/settings/build",
     "src/settings/decimal",
     "src/settings/error",
@@ -33,6 +56,8 @@ const PURE: [&str; 49] = [
     "src/settings/table",
     "src/settings/typed",
     "src/settings/values",
+    "src/runtimes/answer",
+    "src/runtimes/image",
     "src/runtimes/matching",
     "src/runtimes/parse",
     "src/runtimes/schema",
@@ -44,6 +69,7 @@ const PURE: [&str; 49] = [
     "src/content/entrypoint",
     "src/content/facts",
     "src/content/files",
+    "src/content/form",
     "src/content/front_matter",
     "src/content/infer",
     "src/content/kinds",
@@ -53,6 +79,7 @@ const PURE: [&str; 49] = [
     "src/content/params",
     "src/content/paths",
     "src/content/python",
+    "src/content/r_literal",
     "src/content/r_lock",
     "src/content/r_manifest",
     "src/content/r_packrat",
@@ -63,6 +90,19 @@ const PURE: [&str; 49] = [
     "src/data/ids",
     "src/data/layout",
     "src/data/translate",
+    "src/gateway/form/controls",
+    "src/gateway/peers/way",
+    "src/gateway/form/multipart",
+    "src/visitors",
+    "src/gateway/sockjs/address",
+    "src/gateway/sockjs/form",
+    "src/gateway/sockjs/framing",
+    "src/gateway/sockjs/insert",
+    "src/gateway/sockjs/json",
+    "src/gateway/sockjs/layer",
+    "src/gateway/sockjs/numbered",
+    "src/gateway/sockjs/protocols",
+    "src/gateway/sockjs/talk",
 ];
 /// What pure code does not name: files, environment, processes, network, clock, and the parts that do.
 const IMPURE: [&str; 21] = [
@@ -194,7 +234,7 @@ fn unsafe_code_is_in_one_file_and_says_why_it_is_sound() {
     let mut found = Vec::new();
     for (path, lines) in product() {
         let has_unsafe = |code: &str| rust::has_word(code, "unsafe") || rust::has_word(code, "unsafe_code");
-        if path != UNSAFE {
+        if !UNSAFE.iter().any(|module| is_of(&path, module)) {
             found.extend(lines_where(&lines, &path, has_unsafe));
             continue;
         }
@@ -208,7 +248,7 @@ fn unsafe_code_is_in_one_file_and_says_why_it_is_sound() {
     }
     assert_none(
         &found,
-        &format!("unsafe code is in {UNSAFE} alone, each block under a SAFETY comment"),
+        &format!("unsafe code is in {UNSAFE:?} alone, each block under a SAFETY comment"),
     );
 }
 

@@ -1,8 +1,10 @@
-//! `docs/job-reference.md`: every field of a job file. Made from the schema of the types themselves.
+//! `docs/job-reference.md` and `docs/app-reference.md`: every field of a job file and of the manifest of an application.
+//! Made from the schema of the types themselves.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use offhost::api::app::AppFile;
 use offhost::api::job::JobFile;
 use serde_json::{Map, Value};
 
@@ -13,16 +15,20 @@ const HEAD: &str = "# Fields of a job file\n\n\
     [write-a-job.md](write-a-job.md).\n\n\
     A field that is not listed here is an error. Ids such as EX5 are those of [behaviours.md](behaviours.md).\n";
 
-/// The page.
-fn markdown() -> String {
-    let schema = schemars::schema_for!(JobFile).to_value();
-    let mut page = HEAD.to_owned();
-    let mut waiting = vec!["ContentJob".to_owned()];
+const APP_HEAD: &str = "# Fields of a ContentApp\n\n\
+    Made from the program's own types by `make docs`; a test fails when it is out of date. The same manifest is applied to\n\
+    a cluster with `kubectl`, and lies in the directory of manifests of `offhost serve`.\n\n\
+    A field that is not listed here is an error. Ids such as SC2 are those of [behaviours.md](behaviours.md).\n";
+
+/// The page of a kind: its head, its schema and its name.
+fn markdown(head: &str, schema: &Value, kind: &str) -> String {
+    let mut page = head.to_owned();
+    let mut waiting = vec![kind.to_owned()];
     let mut seen = BTreeSet::new();
     while !waiting.is_empty() {
         let name = waiting.remove(0);
         if seen.insert(name.clone()) {
-            let definition = schema["$defs"].get(&name).unwrap_or(&schema);
+            let definition = schema["$defs"].get(&name).unwrap_or(schema);
             waiting.extend(section(&mut page, &name, definition));
         }
     }
@@ -151,7 +157,10 @@ fn most(bound: &Value) -> String {
 
 #[test]
 fn the_reference_is_what_the_types_say() {
-    assert_page("docs/job-reference.md", &markdown());
+    let jobs = schemars::schema_for!(JobFile).to_value();
+    assert_page("docs/job-reference.md", &markdown(HEAD, &jobs, "ContentJob"));
+    let apps = schemars::schema_for!(AppFile).to_value();
+    assert_page("docs/app-reference.md", &markdown(APP_HEAD, &apps, "ContentApp"));
 }
 
 /// Every example of the pages is a job file that the program takes.

@@ -4,6 +4,7 @@
 use clap::Parser;
 use clap::error::ErrorKind;
 use offhost::cli::Cli;
+use offhost::reason::Reason;
 use offhost::settings::gcfg;
 
 use crate::repository::{files, text};
@@ -129,4 +130,33 @@ fn messages_on_the_page_are_messages_of_the_program() {
         }
     }
     assert!(count > 20, "{count}");
+}
+
+/// Every reason that an application may not be served for, and every page that the gateway has, is explained.
+#[test]
+fn what_visitors_and_administrators_meet_is_explained() {
+    let page = text("docs/troubleshooting.md");
+    let section = page.split("\n## Applications\n").nth(1).unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let rows: Vec<&str> = section
+        .lines()
+        .filter_map(|line| line.strip_prefix("| "))
+        .collect();
+    let named = |word: &str| {
+        rows.iter().any(|row| {
+            let cell = row.split(" |").next().unwrap_or_default();
+            cell.split(", ").any(|name| name == word)
+        })
+    };
+    let reasons = Reason::ALL.iter().map(|reason| reason.name().to_owned());
+    let pages = text("src/gateway/pages/words.rs");
+    let titles = pages.lines().filter_map(|line| {
+        let (_, title) = line.split_once("title: \"")?;
+        title.split_once('"').map(|(title, _)| title.to_owned())
+    });
+    let missing: Vec<String> = reasons.chain(titles).filter(|name| !named(name)).collect();
+    assert!(
+        missing.is_empty(),
+        "docs/troubleshooting.md does not tell of {missing:?}"
+    );
 }

@@ -1,10 +1,16 @@
 //! Whole plans and sandboxes, as a person would read them, kept in `tests/golden`.
 
+use std::collections::BTreeMap;
+
+use offhost::content::AppMode;
 use offhost::plan::Plan;
 use offhost::sandbox::{SandboxSpec, build};
 use serde::Serialize;
 
-use crate::plan_fixture::{World, notebook, place, quarto_document, quarto_site, report, script, site};
+use crate::plan_fixture::{
+    World, application, applications, node, notebook, place, python, quarto_document, quarto_site, report,
+    script, site,
+};
 
 /// A plan, and what each of its processes becomes on this machine.
 #[derive(Serialize)]
@@ -42,11 +48,63 @@ fn check_pod(name: &str, world: World) {
 }
 
 fn check_parts(name: &str, golden: Golden) {
+    check_snapshot(name, &golden);
+}
+
+fn check_snapshot(name: &str, golden: &impl Serialize) {
     let mut settings = insta::Settings::clone_current();
     settings.set_snapshot_path("../golden");
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
     settings.bind(|| insta::assert_yaml_snapshot!(name, golden));
+}
+
+/// What each kind of application is started with, in both modes.
+///
+/// Proves: PK5 (L, P)
+#[test]
+fn every_kind_of_application() {
+    let mut all = BTreeMap::new();
+    for world in applications() {
+        for world in [world.clone(), world.in_pod()] {
+            let process = world.plan().expect("it can be planned").processes.remove(0);
+            let engine = world
+                .task
+                .facts
+                .languages
+                .keys()
+                .next()
+                .map(|language| language.label());
+            let name = format!(
+                "{} ({}, {:?})",
+                world.task.facts.app_mode.name(),
+                engine.unwrap_or_default(),
+                world.task.mode
+            );
+            all.insert(name, (process.command, process.serve));
+        }
+    }
+    check_snapshot("applications", &all);
+}
+
+/// Proves: PK5 (L), AP1 (L)
+#[test]
+fn a_shiny_application() {
+    check("app-shiny", &application(AppMode::Shiny, "app.R"));
+}
+
+/// Proves: PK5 (P), AP1 (P)
+#[test]
+fn a_shiny_application_in_a_pod() {
+    check_pod("app-shiny-pod", application(AppMode::Shiny, "app.R"));
+}
+
+/// Proves: PK5 (L), AP1 (L)
+#[test]
+fn an_asgi_application_with_packages() {
+    let mut world = application(AppMode::PythonFastapi, "app");
+    world.task.facts.python = Some(python(&["fastapi==0.115.0"]));
+    check("app-fastapi", &world);
 }
 
 /// Proves: PK2 (L)
@@ -94,6 +152,18 @@ fn quarto_document_with_parameters() {
 #[test]
 fn quarto_website() {
     check("quarto-site", &quarto_site());
+}
+
+/// Proves: PK5 (L), EX3 (L)
+#[test]
+fn node_installs_its_packages_then_runs() {
+    check("node", &node());
+}
+
+/// Proves: PK5 (P), EX3 (P)
+#[test]
+fn node_in_a_pod() {
+    check_pod("node-pod", node());
 }
 
 /// Proves: PK8 (L)

@@ -2,6 +2,7 @@
 //! pip's own index. All tests share one data directory, as content does.
 
 mod bundle;
+mod node;
 mod notebooks;
 mod packages;
 mod place;

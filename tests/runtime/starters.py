@@ -12,8 +12,8 @@ RUNTIME = os.path.join(REPOSITORY, "runtime")
 EXAMPLES = os.path.join(REPOSITORY, "examples")
 PYTHON = "/usr/bin/python3"
 R = ["R", "--no-echo", "--no-restore", "--no-save"]
-# What pip needs to reach its index differs between machines and comes from the environment.
-INHERITED = ("PIP_", "SSL_", "REQUESTS_", "http_proxy", "https_proxy", "no_proxy", "HTTP", "NO_PROXY")
+# What pip and npm need to reach their index differs between machines and comes from the environment.
+INHERITED = ("PIP_", "NODE_EXTRA_", "NPM_CONFIG_", "npm_config_", "SSL_", "REQUESTS_", "http_proxy", "https_proxy", "no_proxy", "HTTP", "NO_PROXY")
 
 
 def account():

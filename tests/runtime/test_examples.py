@@ -15,10 +15,13 @@ def load(*names):
         return json.load(file)
 
 
+APPS = sorted(os.listdir(os.path.join(EXAMPLES, "apps")))
+
+
 class Examples(StarterTest):
     # Proves: PK9 (L, P)
     def test_each_manifest_names_the_files_as_they_are(self):
-        for name in ("notebook", "report"):
+        for name in ("notebook", "report", *(f"apps/{app}" for app in APPS)):
             for file, entry in load(name, "manifest.json")["files"].items():
                 with open(os.path.join(EXAMPLES, name, file), "rb") as content:
                     self.assertEqual(hashlib.md5(content.read()).hexdigest(), entry["checksum"], f"{name}/{file}")
@@ -29,6 +32,8 @@ class Examples(StarterTest):
         external = set(re.findall(r"^External = (\S+)$", config, re.M))
         made = set(re.search(r"packages=\((\w.*)\)", self.read(REPOSITORY, "scripts", "make-r-repo")).group(1).split())
         locked = set(load("report", "manifest.json")["packages"]) | set(load("site", "renv.lock")["Packages"])
+        for app in APPS:
+            locked |= set(load("apps", app, "manifest.json").get("packages", {}))
         self.assertEqual(locked - external, made)
 
     # Proves: PK8 (L)
@@ -39,7 +44,7 @@ class Examples(StarterTest):
         self.assertEqual([line.split()[0] for line in outcome.out.splitlines()], ["west", "north", "south"])
 
     def test_the_shell_scripts_are_clean(self):
-        scripts = [os.path.join(REPOSITORY, "scripts", name) for name in ("setup", "make-r-repo", "demo")]
+        scripts = [os.path.join(REPOSITORY, "scripts", name) for name in ("setup", "make-r-repo", "demo", "fetch-servers")]
         try:
             done = subprocess.run(["shellcheck", *scripts], stdout=subprocess.PIPE, encoding="utf-8", check=False)
         except FileNotFoundError:

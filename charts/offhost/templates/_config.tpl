@@ -93,6 +93,32 @@
 {{- get (include "offhost.config.flat" . | fromJson) "server.datadir" | default "/var/lib/rstudio-connect" -}}
 {{- end -}}
 
+{{- define "offhost.tlsDir" -}}
+/etc/offhost/tls
+{{- end -}}
+
+{{- define "offhost.keysDir" -}}
+/etc/offhost/keys
+{{- end -}}
+
+{{/* The settings of the gateway that values stand for, as JSON: section to keys. */}}
+{{- define "offhost.gatewaySettings" -}}
+{{- $gateway := .Values.gateway -}}
+{{- $all := dict -}}
+{{- if $gateway.enabled -}}
+{{- $own := dict "DrainTimeout" (printf "%ds" (int64 $gateway.drainSeconds)) -}}
+{{- if $gateway.sessionKeySecret -}}
+{{- $_ := set $own "SessionKeyFile" (printf "%s/keys" (include "offhost.keysDir" .)) -}}
+{{- end -}}
+{{- $_ := set $all "Gateway" $own -}}
+{{- if $gateway.tls.secretName -}}
+{{- $tls := include "offhost.tlsDir" . -}}
+{{- $_ := set $all "HTTPS" (dict "Listen" ":3443" "Certificate" (printf "%s/tls.crt" $tls) "Key" (printf "%s/tls.key" $tls)) -}}
+{{- end -}}
+{{- end -}}
+{{- toJson $all -}}
+{{- end -}}
+
 {{- define "offhost.runtimesFile" -}}
 /etc/offhost/runtimes/runtimes.yaml
 {{- end -}}
@@ -108,6 +134,11 @@ ConfigFilePath = {{ include "offhost.gcfg.value" (include "offhost.runtimesFile"
 
 [Kubernetes]
 {{- include "offhost.gcfg.section" (include "offhost.kubernetes" . | fromJson) }}
+{{- range $section, $keys := include "offhost.gatewaySettings" . | fromJson }}
+
+[{{ $section }}]
+{{- include "offhost.gcfg.section" $keys }}
+{{- end }}
 {{- range $section, $keys := .Values.config }}
 {{- if $keys }}
 
@@ -126,7 +157,7 @@ ConfigFilePath = {{ include "offhost.gcfg.value" (include "offhost.runtimesFile"
 {{- else -}}
 images:
   - name: {{ include "offhost.image" (list . "contentImage") | quote }}
-    title: R 4.2.2 and Python 3.11.2
+    title: R 4.2.2, Python 3.11.2 and Node.js 18.20.4
     r:
       installations:
         - version: "4.2.2"
@@ -135,6 +166,10 @@ images:
       installations:
         - version: "3.11.2"
           path: /usr/bin/python3
+    nodejs:
+      installations:
+        - version: "18.20.4"
+          path: /usr/bin/node
 {{- end -}}
 {{- end -}}
 

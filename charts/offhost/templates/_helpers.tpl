@@ -40,6 +40,25 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 app.kubernetes.io/component: controller
 {{- end -}}
 
+{{- define "offhost.gatewaySelectorLabels" -}}
+app.kubernetes.io/name: {{ include "offhost.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/component: gateway
+{{- end -}}
+
+{{- define "offhost.gatewayLabels" -}}
+{{ include "offhost.commonLabels" . }}
+app.kubernetes.io/component: gateway
+{{- end -}}
+
+{{- define "offhost.gatewayServiceAccountName" -}}
+{{- if .Values.gateway.serviceAccount.create -}}
+{{- default (printf "%s-gateway" (include "offhost.fullname" .)) .Values.gateway.serviceAccount.name -}}
+{{- else -}}
+{{- .Values.gateway.serviceAccount.name -}}
+{{- end -}}
+{{- end -}}
+
 {{- define "offhost.serviceAccountName" -}}
 {{- default (include "offhost.fullname" .) .Values.serviceAccount.name -}}
 {{- end -}}
@@ -92,4 +111,9 @@ runAsUser: {{ .Values.runAs.uid | int64 }}
 runAsGroup: {{ .Values.runAs.gid | int64 }}
 seccompProfile:
   type: RuntimeDefault
+{{- end -}}
+
+{{/* Where visitors come in at a gateway's Pod. A number for the proxy: not every network finds the ports of a sidecar by name. */}}
+{{- define "offhost.gatewayPort" -}}
+{{- if .Values.gateway.logInProxy.container }}{{ int .Values.gateway.logInProxy.port }}{{ else }}http{{ end -}}
 {{- end -}}

@@ -8,6 +8,8 @@
 {{- include "offhost.validate.env" . -}}
 {{- include "offhost.validate.tolerations" . -}}
 {{- include "offhost.validate.labels" . -}}
+{{- include "offhost.validate.gateway" . -}}
+{{- include "offhost.validate.builder" . -}}
 {{- if and .Values.crds.install (not (.Files.Glob "files/crds/*.yaml")) -}}
 {{- fail "the chart has no definitions in files/crds, so it is not whole; take a released chart, or write them with `offhost crd --directory charts/offhost/files/crds`" -}}
 {{- end -}}
@@ -77,6 +79,12 @@
   "Launcher.DataDirPVCName" "set dataClaim.existing"
   "Launcher.ClusterDefinition" "put what the file says into runtimes"
   "Applications.RunAs" "set runAs"
+  "HTTP.Listen" "set gateway.service.port"
+  "HTTPS.Listen" "set gateway.service.httpsPort"
+  "HTTPS.Certificate" "set gateway.tls.secretName"
+  "HTTPS.Key" "set gateway.tls.secretName"
+  "Gateway.DrainTimeout" "set gateway.drainSeconds"
+  "Gateway.SessionKeyFile" "set gateway.sessionKeySecret"
 -}}
 {{- range $name, $remedy := $owned -}}
 {{- if hasKey $flat (lower $name) -}}
@@ -144,6 +152,15 @@
 {{- if eq (include "offhost.serviceAccountName" .) (include "offhost.contentServiceAccountName" .) -}}
 {{- fail (printf "content and the controller have the same service account '%s', so that content could do what the controller may; give one of them another name" (include "offhost.serviceAccountName" .)) -}}
 {{- end -}}
+{{- if .Values.gateway.enabled -}}
+{{- $gateway := include "offhost.gatewayServiceAccountName" . -}}
+{{- if not $gateway -}}
+{{- fail "the gateway has no service account; set gateway.serviceAccount.name to the name of one, or gateway.serviceAccount.create=true" -}}
+{{- end -}}
+{{- if has $gateway (list (include "offhost.serviceAccountName" .) (include "offhost.contentServiceAccountName" .)) -}}
+{{- fail (printf "the gateway has the service account '%s' of the controller or of content; give it one of its own with gateway.serviceAccount.name" $gateway) -}}
+{{- end -}}
+{{- end -}}
 {{- if and (not .Values.roles.create) (or .Values.roles.publishers .Values.roles.administrators) -}}
 {{- fail "roles.publishers and roles.administrators bind roles that roles.create=false does not make; set roles.create=true, or empty both" -}}
 {{- end -}}
@@ -156,20 +173,28 @@
 {{- fail (printf "controller.podLabels sets %s, by which the release finds its own Pods; remove it" $key) -}}
 {{- end -}}
 {{- end -}}
+{{- range $key, $value := .Values.gateway.podLabels -}}
+{{- if hasKey $own $key -}}
+{{- fail (printf "gateway.podLabels sets %s, by which the release finds its own Pods; remove it" $key) -}}
+{{- end -}}
+{{- end -}}
 {{- if eq (include "offhost.name" .) "offhost-content" -}}
 {{- fail "nameOverride is offhost-content, by which network policies find content; use another name" -}}
 {{- end -}}
 {{- end -}}
 
 {{- define "offhost.validate.env" -}}
-{{- $names := dict "POD_NAME" "" "POD_NAMESPACE" "" -}}
-{{- range .Values.controller.extraEnv -}}
+{{- $taken := list "OFFHOST_SERVER_DATADIR" "OFFHOST_APPLICATIONS_RUNAS" "OFFHOST_HTTP_LISTEN" "OFFHOST_HTTPS_LISTEN" -}}
+{{- range $part := list "controller" "gateway" -}}
+{{- $names := dict "POD_NAME" "" "POD_NAMESPACE" "" "POD_IP" "" -}}
+{{- range (get $.Values $part).extraEnv -}}
 {{- if hasKey $names .name -}}
-{{- fail (printf "controller.extraEnv sets %s, which is there already; remove it" .name) -}}
+{{- fail (printf "%s.extraEnv sets %s, which is there already; remove it" $part .name) -}}
 {{- end -}}
 {{- $_ := set $names .name "" -}}
-{{- if or (regexMatch "^OFFHOST_(KUBERNETES|EXECUTIONENVIRONMENTS|LAUNCHER)_" .name) (has .name (list "OFFHOST_SERVER_DATADIR" "OFFHOST_APPLICATIONS_RUNAS")) -}}
-{{- fail (printf "controller.extraEnv sets %s, and the chart needs to know that setting; use the chart's values or config instead" .name) -}}
+{{- if or (regexMatch "^OFFHOST_(KUBERNETES|EXECUTIONENVIRONMENTS|LAUNCHER)_" .name) (has .name $taken) -}}
+{{- fail (printf "%s.extraEnv sets %s, and the chart needs to know that setting; use the chart's values or config instead" $part .name) -}}
+{{- end -}}
 {{- end -}}
 {{- end -}}
 {{- end -}}
@@ -185,5 +210,33 @@
 {{- if and (hasKey . "tolerationSeconds") (ne .effect "NoExecute") -}}
 {{- fail (printf "content.tolerations has the key '%s' with tolerationSeconds, which only the effect NoExecute takes; remove it" .key) -}}
 {{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "offhost.validate.gateway" -}}
+{{- $gateway := .Values.gateway -}}
+{{- if and $gateway.ingress.enabled (not $gateway.ingress.hosts) -}}
+{{- fail "gateway.ingress.enabled makes an Ingress, and gateway.ingress.hosts is empty; name the hosts that visitors type" -}}
+{{- end -}}
+{{- if and $gateway.httpRoute.enabled (not $gateway.httpRoute.parentRefs) -}}
+{{- fail "gateway.httpRoute.enabled makes an HTTPRoute, and gateway.httpRoute.parentRefs is empty; name the Gateway it belongs to" -}}
+{{- end -}}
+{{- if $gateway.logInProxy.container -}}
+{{- if not (and $gateway.logInProxy.container.name $gateway.logInProxy.container.image) -}}
+{{- fail "gateway.logInProxy.container has no name or no image; give both, as a container of a Pod has them" -}}
+{{- end -}}
+{{- if $gateway.tls.secretName -}}
+{{- fail "gateway.logInProxy lets people log in before the gateway, and gateway.tls.secretName would let them past it; end TLS at the Ingress or in the proxy" -}}
+{{- end -}}
+{{- $flat := include "offhost.config.flat" . | fromJson -}}
+{{- if ne (get $flat "authentication.provider" | toString | lower) "proxy" -}}
+{{- fail "gateway.logInProxy is there, and nobody is known by its word; set config.Authentication.Provider to proxy" -}}
+{{- end -}}
+{{- if ne (get $flat "proxyauth.from" | toString | trimAll "[]") "127.0.0.1" -}}
+{{- fail "gateway.logInProxy runs beside the gateway; set config.ProxyAuth.From to [127.0.0.1], so that nobody else's word counts" -}}
+{{- end -}}
+{{- end -}}
+{{- if and $gateway.autoscaling.enabled (gt (int $gateway.autoscaling.minReplicas) (int $gateway.autoscaling.maxReplicas)) -}}
+{{- fail (printf "gateway.autoscaling.minReplicas is %d, above gateway.autoscaling.maxReplicas, which is %d; lower the first" (int $gateway.autoscaling.minReplicas) (int $gateway.autoscaling.maxReplicas)) -}}
 {{- end -}}
 {{- end -}}

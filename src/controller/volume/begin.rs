@@ -9,9 +9,11 @@ use super::bundle::Bundle;
 use super::held::{Held, Making, RENDERING, held, is_library};
 use super::state::lock_slot;
 use super::{Volume, VolumeError, can_own};
+use crate::content::form::Upload;
 use crate::content::kinds;
 use crate::data::{
-    Environments, JobRecord, JobState, Owner, Renders, SourceCopy, Variant, layout, write_inputs,
+    BundleOwner, Environments, JobRecord, JobState, Owner, Renders, SourceCopy, Store, Variant, layout,
+    write_inputs,
 };
 use crate::plan::{Output, Plan, ProcessPlan, Purpose, Source};
 
@@ -26,6 +28,8 @@ pub struct Beginning<'a> {
     pub plan: &'a Plan,
     /// The process of that plan that the Pod runs.
     pub process: &'a ProcessPlan,
+    /// Further files for that process: what a visitor has sent.
+    pub files: &'a [Upload],
     /// The time now.
     pub now: Timestamp,
 }
@@ -103,9 +107,10 @@ impl Volume {
         }
         let owner = owner_of(beginning.process);
         found.job.make_log(owner)?;
-        self.make_inputs(beginning.process, found, owner)?;
+        self.make_inputs(beginning, found, owner)?;
         self.make_output(attempt, &record, owner, found)?;
         self.check_sources(attempt, beginning)?;
+        self.give_bundle(attempt, beginning)?;
         found.job.note(layout::JOB_RECORD, &job_record(beginning))?;
         // The last step: with this record the attempt is begun, and can be finished by whoever comes.
         found.job.write(layout::ATTEMPT_RECORD, &record)?;
@@ -115,10 +120,11 @@ impl Volume {
 
     fn make_inputs(
         &self,
-        process: &ProcessPlan,
+        beginning: &Beginning<'_>,
         found: &Held,
         owner: Option<Owner>,
     ) -> Result<(), VolumeError> {
+        let process = beginning.process;
         if process.inputs.is_empty() {
             return Ok(());
         }
@@ -126,8 +132,12 @@ impl Volume {
         let files = process
             .inputs
             .iter()
-            .map(|input| (input.name.as_str(), input.text.as_str()));
-        Ok(write_inputs(&directory, files, owner)?)
+            .map(|input| (input.name.as_str(), input.text.as_bytes()));
+        let sent = beginning
+            .files
+            .iter()
+            .map(|file| (file.name.as_str(), file.bytes.as_slice()));
+        Ok(write_inputs(&directory, files.chain(sent), owner)?)
     }
 
     fn make_output(
@@ -201,11 +211,22 @@ impl Volume {
         let making = if is_library(staging) {
             environments.try_stage_library(to, at, owner)?.map(Making::R)
         } else {
-            environments.try_stage(to, at, owner)?.map(Making::Python)
+            environments.try_stage(to, at, owner)?.map(Making::Environment)
         };
         let target = target.to_owned();
         found.making = Some(making.ok_or(VolumeError::Installing { target })?);
         Ok(())
+    }
+
+    /// The directory of an application belongs to its account (AP1).
+    fn give_bundle(&self, attempt: &Attempt, beginning: &Beginning<'_>) -> Result<(), VolumeError> {
+        if beginning.process.purpose != Purpose::Serve {
+            return Ok(());
+        }
+        let identity = &beginning.process.identity;
+        let account = BundleOwner::alone(identity.uid, identity.gid);
+        let store = Store::new(&self.data);
+        Ok(store.give_bundle(attempt.content(), beginning.bundle.bundle, account)?)
     }
 
     /// A Pod whose mount has no source waits for ever; a sentence says what is missing instead.
@@ -269,6 +290,7 @@ fn job_record(beginning: &Beginning<'_>) -> JobRecord {
     let tag = match &beginning.process.purpose {
         Purpose::Install(key) => kinds::install_tag(key.language),
         Purpose::Task(kind) => kinds::job_tag(*kind, &bundle.facts),
+        Purpose::Serve | Purpose::Build => bundle.facts.app_mode.kind().tag,
     };
     let number = match &beginning.process.output {
         Output::Result { directory, .. } => result_of(directory),

@@ -71,10 +71,21 @@ impl Volume {
                 None => self.resolve(asked, check)?,
             },
         };
+        let found = (content.clone(), bundle);
+        let bundle = self.look_into(asked, content, bundle)?;
+        self.state.with_job(asked.job_uid, |job| job.found = Some(found));
+        Ok(bundle)
+    }
+
+    /// Holds a deployment and reads what it says.
+    pub(super) fn look_into(
+        &self,
+        asked: &Asked<'_>,
+        content: ContentId,
+        bundle: u64,
+    ) -> Result<Bundle, BundleError> {
         let (spec, content_image) = self.with_defaults(asked.spec, &content)?;
         let in_use = self.use_bundle(asked.job_uid, &content, bundle)?;
-        let found = (content.clone(), bundle);
-        self.state.with_job(asked.job_uid, |job| job.found = Some(found));
         let facts = self.facts_of(asked, &content, bundle, &in_use)?;
         Ok(Bundle {
             content,
@@ -95,7 +106,11 @@ impl Volume {
         }
     }
 
-    fn existing(&self, asked: &Asked<'_>, id: Option<&str>) -> Result<(ContentId, u64), BundleError> {
+    pub(super) fn existing(
+        &self,
+        asked: &Asked<'_>,
+        id: Option<&str>,
+    ) -> Result<(ContentId, u64), BundleError> {
         let name = asked.spec.content.as_deref().ok_or(BundleError::NoSource)?;
         let content = ContentId::parse(name)?;
         let bundle = match id {

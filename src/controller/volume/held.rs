@@ -5,12 +5,16 @@ use std::path::Path;
 use super::attempt::{Attempt, Record, result_of};
 use super::{Volume, VolumeError};
 use crate::data::{
-    Environments, IoFailure, JobDir, LibraryStaging, Rendering, Renders, SourceCopy, Staging, Variant, layout,
+    Environments, IoFailure, JobDir, LibraryStaging, Rendering, Renders, SourceCopy, Staging, Variant,
+    layout, remove_tree,
 };
 use crate::plan::Output;
 
 /// Name of the file that remembers the number of a result before its attempt is begun.
 pub(super) const RENDERING: &str = "rendering.json";
+
+/// The inputs of the process that renders, in the directory of its attempt.
+const TASK_INPUTS: &str = "task.inputs";
 
 /// The locks of one attempt.
 #[derive(Debug)]
@@ -26,8 +30,8 @@ pub(super) struct Held {
 /// An environment that is being made.
 #[derive(Debug)]
 pub(super) enum Making {
-    /// A Python environment.
-    Python(Staging),
+    /// An environment of Python or Node.js packages.
+    Environment(Staging),
     /// A library of R packages.
     R(LibraryStaging),
 }
@@ -36,7 +40,7 @@ impl Making {
     /// Removes what is left of where it was made.
     pub(super) fn discard(self, environments: &Environments<'_>) -> Result<(), IoFailure> {
         match self {
-            Self::Python(staging) => environments.discard(staging),
+            Self::Environment(staging) => environments.discard(staging),
             Self::R(staging) => environments.discard_library(staging),
         }
     }
@@ -162,7 +166,7 @@ impl Volume {
         let making = if is_library(staging) {
             environments.adopt_library(to, at)?.map(Making::R)
         } else {
-            environments.adopt(to, at)?.map(Making::Python)
+            environments.adopt(to, at)?.map(Making::Environment)
         };
         let what = || held(format!("the environment '{target}'"), &self.data.path(staging));
         found.making = Some(making.ok_or_else(what)?);
@@ -173,6 +177,9 @@ impl Volume {
     /// removed now, a sweep removes.
     pub(super) fn clear(&self, held: &mut Held) -> Vec<IoFailure> {
         let mut failures = Vec::new();
+        // Parameters, passwords and files of visitors are nobody's business any more.
+        let inputs = held.job.path().join(TASK_INPUTS);
+        failures.extend(remove_tree(&inputs).err());
         let environments = Environments::new(&self.data);
         failures.extend(held.copy.take().and_then(|copy| copy.remove().err()));
         let making = held.making.take();

@@ -7,6 +7,7 @@
 //! swept. All functions block; none of them asks the API server.
 
 mod adopt;
+mod app;
 mod attempt;
 mod begin;
 mod bundle;
@@ -27,6 +28,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
+use crate::asked::Custody;
 use crate::data::{ContentId, DataDir, Environments, IoFailure, layout};
 use crate::gather::{self, Ids, Listings};
 use crate::names::INCOMING;
@@ -34,6 +36,7 @@ use crate::plan::{Mode, Plan, ProcessPlan, Task};
 use crate::settings::{Applications, Jobs, Settings};
 
 pub use adopt::OpenJob;
+pub use app::AppAsked;
 pub use attempt::Attempt;
 pub use begin::Beginning;
 pub use bundle::{Asked, Bundle};
@@ -125,11 +128,14 @@ impl Volume {
         self.data.path(layout::job_log(content, key))
     }
 
-    /// Ends what a job holds: its bundle, its upload, its attempts. For a job that is finished for good and says so in its
-    /// status, and for one that is deleted, after its open attempt was discarded.
+    /// Ends what a job holds: its bundle, its upload, its attempts, and what a visitor has given for it. For a job that is
+    /// finished for good and says so in its status, and for one that is deleted, after its open attempt was discarded.
     pub fn release(&self, job_uid: &str) {
         if let Some(digest) = self.state.release(job_uid) {
             self.forget_upload(&digest);
+        }
+        if let Err(error) = Custody(&self.data).forget_job(job_uid) {
+            tracing::warn!("{error}; it is tried again with the next clean-up");
         }
     }
 }

@@ -100,7 +100,7 @@ impl Volume {
         }
         let environments = Environments::new(&self.data);
         let published = match &held.making {
-            Some(Making::Python(staging)) => environments.try_publish(staging),
+            Some(Making::Environment(staging)) => environments.try_publish(staging),
             Some(Making::R(staging)) => environments.publish_built(staging, packages),
             None => return Ok(lost(target)),
         };

@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use super::serving::ServeOrder;
 use crate::exec::StepError;
 
 /// The commands.
@@ -46,6 +47,8 @@ pub(super) struct PodOrder {
     pub(super) file_size: Option<u64>,
     /// Whether the process is told where the API server is.
     pub(super) tell_api_server: bool,
+    /// How it serves, if it does.
+    pub(super) serve: Option<ServeOrder>,
     /// The command line; never empty.
     pub(super) argv: Vec<OsString>,
 }
@@ -165,18 +168,40 @@ impl Given {
             supervisor_words,
             open_files: self.number("--open-files")?,
             file_size: self.number("--file-size")?,
-            tell_api_server: self.tell_api_server()?,
+            tell_api_server: self.either("--api-server", ["hide", "tell"])?,
+            serve: self.serve()?,
             argv,
         })
     }
 
-    fn tell_api_server(&mut self) -> Result<bool, StepError> {
-        let value = self.take("--api-server").unwrap_or_else(|| "hide".into());
+    fn serve(&mut self) -> Result<Option<ServeOrder>, StepError> {
+        let [listen_port, status_port] = [self.number("--listen-port")?, self.number("--status-port")?];
+        let ready_file = self.path("--ready-file")?;
+        let interrupts = self.either("--stop", ["term", "int"])?;
+        match (status_port, ready_file) {
+            (Some(status_port), Some(ready_file)) => Ok(Some(ServeOrder {
+                listen_port,
+                status_port,
+                ready_file,
+                interrupts,
+            })),
+            (None, None) if listen_port.is_none() && !interrupts => Ok(None),
+            _ => Err(mistake(
+                "what serves needs --status-port and --ready-file".to_owned(),
+            )),
+        }
+    }
+
+    /// Whether the second of two words is given; the first one where none is.
+    fn either(&mut self, name: &str, [first, second]: [&str; 2]) -> Result<bool, StepError> {
+        let Some(value) = self.take(name) else {
+            return Ok(false);
+        };
         match value.to_str() {
-            Some("hide") => Ok(false),
-            Some("tell") => Ok(true),
+            Some(word) if word == first => Ok(false),
+            Some(word) if word == second => Ok(true),
             _ => Err(mistake(format!(
-                "--api-server '{}' is neither 'hide' nor 'tell'",
+                "{name} '{}' is neither '{first}' nor '{second}'",
                 value.display()
             ))),
         }
@@ -247,9 +272,21 @@ mod tests {
             open_files: Some(64),
             file_size: Some(1000),
             tell_api_server: true,
+            serve: None,
             argv: ["nice", "-n", "/bin/x", "--log", "y"].map(OsString::from).into(),
         };
         assert_eq!(read(line), Ok(Order::Pod(order)));
+        let line = "pod --listen-port 8000 --status-port 8001 --ready-file /t/r --stop int -- R";
+        let Ok(Order::Pod(order)) = read(line) else {
+            panic!("{line}");
+        };
+        let serve = ServeOrder {
+            listen_port: Some(8000),
+            status_port: 8001,
+            ready_file: "/t/r".into(),
+            interrupts: true,
+        };
+        assert_eq!(order.serve, Some(serve));
         let [from, to] = ["/a", "/b"].map(PathBuf::from);
         assert_eq!(read("copy /a /b"), Ok(Order::Copy { from, to }));
         let install = Order::Install {
@@ -285,6 +322,11 @@ mod tests {
                 "pod --supervisor-words 1 -- a",
                 "--supervisor-words 1 leaves no program of the 1 words after --",
             ),
+            (
+                "pod --listen-port 80 -- a",
+                "what serves needs --status-port and --ready-file",
+            ),
+            ("pod --stop hup -- a", "--stop 'hup' is neither 'term' nor 'int'"),
             ("copy /a", "the arguments are: copy FROM TO"),
             ("copy /a /b /c", "the arguments are: copy FROM TO"),
             ("copy a /b", "copy FROM TO: 'a' is no absolute path"),

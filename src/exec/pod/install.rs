@@ -16,7 +16,7 @@ const STEP: &str = "install";
 /// Puts this program and the directory `runtime` below `to`, and makes the directories that the volumes of a content
 /// Pod are mounted on.
 pub(super) fn install(to: &Path, runtime: &Path) -> Result<(), StepError> {
-    for name in ["bin", "inputs", "source"] {
+    for name in ["bin", "inputs", "source", "build", "build/source", "build/output"] {
         make_directory(&to.join(name))?;
     }
     let program = to.join("bin").join(EXEC_PROGRAM);

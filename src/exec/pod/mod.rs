@@ -9,12 +9,15 @@ mod args;
 mod checks;
 mod copying;
 mod install;
+mod listen;
 mod memory;
 mod message;
 mod output;
 mod process;
 mod relay;
 mod remains;
+mod serving;
+mod status;
 mod watch;
 
 use std::ffi::OsString;

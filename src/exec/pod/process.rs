@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use super::args::PodOrder;
 use super::memory::Memory;
 use super::message::Message;
+use super::serving::{ServeOrder, Serving};
 use super::watch::{self, Watched};
 use super::{checks, code_of, copying, output, remains};
 use crate::exec::ending::{Ending, ended};
@@ -36,22 +37,37 @@ pub(super) fn run(order: &PodOrder, signals: &OwnedFd, message: &Message) -> Res
     privileges::lock_down_in_container()?;
     let memory = Memory::watch();
     let (mut relay, writers) = output::connect(order.log.as_deref())?;
-    let payload = start(order, &cwd, &writers).map_err(|error| explained(error, order))?;
+    let serve = order.serve.as_ref();
+    let mut serving = serve.map(Serving::begin).transpose()?;
+    let listener = serve.map(ServeOrder::listener).transpose()?.flatten();
+    let payload = start(order, &cwd, &writers, listener.as_ref().map(AsFd::as_fd));
+    let payload = payload.map_err(|error| explained(error, order))?;
+    // Where the process closes it, it is closed.
+    drop(listener);
     // From now on only the process and what it starts can write there, and their end is the end of the pipes.
     drop(writers);
     let timeout = order.timeout_seconds.map(Duration::from_secs);
     let grace = Duration::from_secs(order.grace_seconds);
-    let mut ending = Ending::new(timeout, grace, Instant::now());
-    let watched = watch::watch(payload, signals, &mut relay, &mut ending)?;
+    let ending = Ending::new(timeout, grace, Instant::now());
+    let mut ending = ending.interrupting(serve.and_then(ServeOrder::interrupt));
+    let watched = watch::watch(payload, signals, &mut relay, &mut ending, serving.as_mut())?;
     // Content can write its own last words: nobody must be left who does, so ours come after that.
     remains::end(signals);
     let report = report(watched, &ending, &memory);
     message.write(&report);
+    if let Some(serving) = &mut serving {
+        serving.end(&report);
+    }
     relay.drain();
     Ok(code_of(&report))
 }
 
-fn start(order: &PodOrder, cwd: &Path, writers: &output::Writers) -> Result<i32, StepError> {
+fn start(
+    order: &PodOrder,
+    cwd: &Path,
+    writers: &output::Writers,
+    listener: Option<BorrowedFd<'_>>,
+) -> Result<i32, StepError> {
     let inherited = std::env::vars_os();
     let told = inherited.filter(|(name, _)| order.tell_api_server || !names_api_server(name));
     let env = told.map(|(name, value)| {
@@ -64,6 +80,7 @@ fn start(order: &PodOrder, cwd: &Path, writers: &output::Writers) -> Result<i32,
         cwd,
         rlimits: &limits(order),
         streams: Some([writers[0].as_fd(), writers[1].as_fd()]),
+        listener,
     };
     payload::start(&program, &surroundings)
 }

@@ -10,6 +10,7 @@ use rustix::time::Timespec;
 
 use super::relay::Relay;
 use super::remains;
+use super::serving::Serving;
 use crate::exec::ending::{Act, Ending};
 use crate::exec::error::{Step, StepError};
 use crate::exec::sys;
@@ -29,6 +30,7 @@ pub(super) fn watch(
     signals: &OwnedFd,
     relay: &mut Relay<'_>,
     ending: &mut Ending,
+    mut serving: Option<&mut Serving>,
 ) -> Result<Watched, StepError> {
     let mut killed = false;
     loop {
@@ -37,7 +39,7 @@ pub(super) fn watch(
                 return Ok(Watched { status, killed });
             }
         }
-        if wait(signals, relay, ending)? {
+        if wait(signals, relay, ending, serving.as_deref())? {
             killed |= carry_out(ending.time_is_over(Instant::now()), payload);
         }
         while let Some((signal, sender)) = sys::next_signal_from(signals) {
@@ -53,21 +55,33 @@ pub(super) fn watch(
             killed |= carry_out(act, payload);
         }
         relay.pump();
+        if let Some(serving) = &mut serving {
+            serving.pump();
+        }
     }
 }
 
 /// Waits until something can be done. Whether the deadline has passed.
-fn wait(signals: &OwnedFd, relay: &Relay<'_>, ending: &Ending) -> Result<bool, StepError> {
+fn wait(
+    signals: &OwnedFd,
+    relay: &Relay<'_>,
+    ending: &Ending,
+    serving: Option<&Serving>,
+) -> Result<bool, StepError> {
     let left = ending
         .deadline()
         .map(|at| at.saturating_duration_since(Instant::now()));
     let left = left.and_then(|left| Timespec::try_from(left).ok());
+    let pause = serving.and_then(Serving::pause);
+    let left = left.into_iter().chain(pause).min();
     let mut polled = vec![PollFd::new(signals, PollFlags::IN)];
     polled.extend(relay.polled());
+    polled.extend(serving.into_iter().flat_map(Serving::polled));
     match rustix::event::poll(&mut polled, left.as_ref()) {
-        Err(Errno::INTR) => Ok(false),
-        answer => Ok(answer.step("wait for the process", "poll")? == 0),
+        Err(Errno::INTR) => {}
+        answer => drop(answer.step("wait for the process", "poll")?),
     }
+    Ok(ending.deadline().is_some_and(|at| Instant::now() >= at))
 }
 
 /// A process of the container may signal the first one, but that is the content's own doing and no request to stop the

@@ -13,6 +13,16 @@ impl Reader<'_> {
         const SECTION: &str = "Kubernetes";
         let ttl = self.parsed(SECTION, "TTLSecondsAfterFinished", parse_seconds)?;
         Ok(Kubernetes {
+            home_size_limit: self.parsed(SECTION, "HomeSizeLimit", values::parse_size)?,
+            ttl_seconds_after_finished: Some(ttl).filter(|seconds| *seconds > 0),
+            ..self.pods()?
+        })
+    }
+
+    /// What Pods of content and of Git builds have in common.
+    pub(super) fn pods(&self) -> Built<Kubernetes> {
+        const SECTION: &str = "Kubernetes";
+        Ok(Kubernetes {
             namespace: self.optional_text(SECTION, "Namespace"),
             data_dir_pvc_name: self.optional_text(SECTION, "DataDirPVCName"),
             data_dir_pvc_sub_path: self.sub_path()?,
@@ -35,9 +45,8 @@ impl Reader<'_> {
             node_selector: self.node_selector()?,
             tolerations: self.tolerations()?,
             tmp_size_limit: self.parsed(SECTION, "TmpSizeLimit", values::parse_size)?,
-            home_size_limit: self.parsed(SECTION, "HomeSizeLimit", values::parse_size)?,
             node_lost_seconds: self.parsed(SECTION, "NodeLostSeconds", parse_seconds)?,
-            ttl_seconds_after_finished: Some(ttl).filter(|seconds| *seconds > 0),
+            ..Kubernetes::default()
         })
     }
 
@@ -67,6 +76,28 @@ impl Reader<'_> {
             )?,
             nvidia_gpu: self.devices("NvidiaGPULimit", "MaxNvidiaGPULimit")?,
             amd_gpu: self.devices("AMDGPULimit", "MaxAMDGPULimit")?,
+            apps: self.apps()?,
+        })
+    }
+
+    /// The resources of a build. They have no bounds: whoever writes a package asks for nothing.
+    pub(super) fn build_resources(&self) -> Built<Scheduler> {
+        let amounts = |request, limit, parse: fn(&str) -> Result<u64, ValueError>| {
+            Ok::<_, SettingsError>(Amounts {
+                request: self.parsed("Scheduler", request, parse)?,
+                limit: self.parsed("Scheduler", limit, parse)?,
+                ..Amounts::default()
+            })
+        };
+        Ok(Scheduler {
+            cpu: amounts("CPURequest", "CPULimit", values::parse_thousandths)?,
+            memory: amounts("MemoryRequest", "MemoryLimit", values::parse_size)?,
+            ephemeral_storage: amounts(
+                "EphemeralStorageRequest",
+                "EphemeralStorageLimit",
+                values::parse_size,
+            )?,
+            ..Scheduler::default()
         })
     }
 

@@ -14,7 +14,7 @@ const fn whole(section: &'static str) -> Known {
 #[rustfmt::skip]
 pub(super) const CONNECT: &[Known] = &[
     keys("Server", &[
-        "Address", "AllowConfirmedUsers", "CompilationConcurrency", "ContentTypeSniffing", "CustomHeader",
+        "AllowConfirmedUsers", "CompilationConcurrency", "ContentTypeSniffing", "CustomHeader",
         "DefaultContentListView", "EmailFromUserAddresses", "EmailProvider", "EmailSubjectPrefix", "EmailTo",
         "EnableSitemap", "FrameOptionsContent", "FrameOptionsDashboard", "HideEmailAddresses", "HideUsers",
         "HideVersion", "HideViewerDocumentation", "JumpStartEnabled", "LandingDir", "LoggedInWarning", "LogoutURL",
@@ -24,7 +24,7 @@ pub(super) const CONNECT: &[Known] = &[
     keys("Applications", &[
         "AdminMostPermissiveAccessType", "BundleReapFrequency", "DefaultAPIKeyEnv",
         "DefaultEnvironmentManagementSelection", "DefaultServerEnv", "ExplicitPublishing", "IconsEnabled",
-        "ManifestEnvironmentManagementSelection", "MaxAppImageSize", "MostPermissiveAccessType",
+        "ManifestEnvironmentManagementSelection", "MaxAppImageSize",
         "OAuthIntegrationsEnabled", "PackageAuditingEnabled", "PythonEnvironmentReaping", "RenderingSweepFrequency",
         "RunAsEnabled", "ScheduleConcurrency", "ShinyIsolation", "TempMounting", "ViewerCustomizedReports",
         "ViewerOnDemandReports",
@@ -33,6 +33,8 @@ pub(super) const CONNECT: &[Known] = &[
     keys("R", &[
         "EnvironmentManagement", "PackageCompilationConcurrency", "PositPackageManagerURLRewriting",
     ]),
+    keys("HTTP", &["ForceSecure", "NoWarning"]),
+    keys("HTTPS", &["StrictTransportSecurityMaxAge"]),
     keys("Python", &["EnvironmentManagement"]),
     keys("Packages", &["HTTPProxy", "HTTPSProxy", "NoProxy"]),
     keys("SQLite", &["Backup", "BackupFrequency", "ForeignKeyConstraints"]),
@@ -44,11 +46,19 @@ pub(super) const CONNECT: &[Known] = &[
         "KubernetesScratchPath", "KubernetesUseTemplates", "KubernetesValidateServiceAccounts", "ScratchPath", "User",
     ]),
     keys("Kubernetes", &["ConnectRuntimeDir", "DefaultResourceJobBase", "DefaultResourceServiceBase", "Enabled"]),
-    keys("PAM", &["Logging", "RegisterOnFirstLogin", "Service"]),
-    whole("Authentication"), whole("Authorization"), whole("Bootstrap"), whole("Chronicle"), whole("CORS"),
-    whole("Debug"), whole("Git"), whole("HTTP"), whole("HTTPRedirect"), whole("HTTPS"),
+    keys("PAM", &["RegisterOnFirstLogin"]),
+    keys("Authentication", &[
+        "APIKeyAuth", "APIKeyBcryptCost", "BasicAuth", "ChallengeResponseEnabled", "CookieSweepDuration",
+        "InsecureDefaultUserAPIKey", "Name", "TokenAuth",
+    ]),
+    keys("ProxyAuth", &[
+        "EmailHeader", "FirstNameHeader", "GroupsAutoProvision", "GroupsByUniqueId", "LastNameHeader", "Logging",
+        "RegisterOnFirstLogin", "RequireExternalUsernames", "RoleHeader", "UniqueIdHeader", "UsernameHeader",
+    ]),
+    whole("Authorization"), whole("Bootstrap"), whole("Chronicle"), whole("CORS"),
+    whole("Debug"), whole("Git"),
     whole("LDAP"), whole("Licensing"), whole("LoadBalancing"), whole("Logging"), whole("Metrics"), whole("Mount"),
-    whole("OAuth2"), whole("OpenTelemetry"), whole("Password"), whole("Proxy"), whole("ProxyAuth"), whole("SAML"),
+    whole("OAuth2"), whole("OpenTelemetry"), whole("Password"), whole("Proxy"), whole("SAML"),
     whole("SMTP"), whole("TableauIntegration"), whole("TensorFlow"),
 ];
 

@@ -5,9 +5,9 @@ use super::Kind::{Bool, Choice, Count, Labels, Object, Objects, Size, SubPath, T
 use super::{Setting, setting};
 
 /// How the helper comes into a Pod.
-const IMAGE_VOLUMES: &[&str] = &["auto", "always", "never"];
+pub(super) const IMAGE_VOLUMES: &[&str] = &["auto", "always", "never"];
 /// When images are pulled, in Kubernetes' words.
-const PULL_POLICIES: &[&str] = &["Always", "IfNotPresent", "Never"];
+pub(super) const PULL_POLICIES: &[&str] = &["Always", "IfNotPresent", "Never"];
 
 #[rustfmt::skip]
 pub(super) const SETTINGS: &[Setting] = &[

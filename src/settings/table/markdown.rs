@@ -16,7 +16,7 @@ with the key alone, without `=`, drops the values before it. A key that is not o
 section that is, is an error.
 
 Every setting has a variable that comes before the file. A repeatable setting takes several values from its
-variable: one a line, or, in a single line, separated by `:` (tolerations by `,`). An empty variable is an empty
+variable: one a line, or, in a single line, separated by `:` (tolerations and networks by `,`). An empty variable is an empty
 list. `NAME` in a variable is the name of the section in upper case, with `_` for each other sign; a repository
 that the file does not have gets the name as it stands in the variable.
 
@@ -98,6 +98,10 @@ fn kind_words(kind: Kind) -> String {
         Kind::SubPath => "path inside a volume".to_owned(),
         Kind::Labels => "label, repeatable".to_owned(),
         Kind::Tolerations => "toleration, repeatable".to_owned(),
+        Kind::Listen => "address and port".to_owned(),
+        Kind::Host => "name of a host".to_owned(),
+        Kind::Url => "address of the web".to_owned(),
+        Kind::Networks => "network, repeatable".to_owned(),
     }
 }
 

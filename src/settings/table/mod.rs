@@ -1,6 +1,8 @@
 //! Every setting that the system uses, and the names of those it knows and leaves alone (CN1).
 
+mod authentication;
 mod connect;
+mod gateway;
 mod known;
 mod kubernetes;
 mod markdown;
@@ -8,6 +10,7 @@ mod package_manager;
 #[cfg(test)]
 mod tests;
 
+pub(super) use authentication::PROVIDERS;
 pub use markdown::markdown;
 
 use super::gcfg::fold;
@@ -84,20 +87,27 @@ impl Product {
     }
 }
 
-/// The settings of both tables.
+/// The settings of all tables.
 const CONNECT: &[Setting] = &joined();
 
-const fn joined() -> [Setting; connect::SETTINGS.len() + kubernetes::SETTINGS.len()] {
-    let first = connect::SETTINGS;
-    let mut all = [first[0]; connect::SETTINGS.len() + kubernetes::SETTINGS.len()];
-    let mut at = 0;
+const TABLES: [&[Setting]; 4] = [
+    connect::SETTINGS,
+    gateway::SETTINGS,
+    authentication::SETTINGS,
+    kubernetes::SETTINGS,
+];
+
+const COUNT: usize = TABLES[0].len() + TABLES[1].len() + TABLES[2].len() + TABLES[3].len();
+
+const fn joined() -> [Setting; COUNT] {
+    let mut all = [TABLES[0][0]; COUNT];
+    let (mut table, mut row, mut at) = (0, 0, 0);
     while at < all.len() {
-        all[at] = if at < first.len() {
-            first[at]
-        } else {
-            kubernetes::SETTINGS[at - first.len()]
-        };
-        at += 1;
+        if row == TABLES[table].len() {
+            (table, row) = (table + 1, 0);
+        }
+        all[at] = TABLES[table][row];
+        (row, at) = (row + 1, at + 1);
     }
     all
 }
@@ -198,6 +208,14 @@ pub enum Kind {
     Labels,
     /// Tolerations `key[=value]:Effect[:seconds]`, repeatable.
     Tolerations,
+    /// An address to listen at, `:3939` or `127.0.0.1:3939`.
+    Listen,
+    /// The name of a host.
+    Host,
+    /// An address of the web without path.
+    Url,
+    /// Networks `10.0.0.0/8`, repeatable.
+    Networks,
 }
 
 impl Kind {
@@ -206,7 +224,13 @@ impl Kind {
     pub fn is_multi(self) -> bool {
         matches!(
             self,
-            Self::Texts | Self::Paths | Self::Choices(_) | Self::Objects | Self::Labels | Self::Tolerations
+            Self::Texts
+                | Self::Paths
+                | Self::Choices(_)
+                | Self::Objects
+                | Self::Labels
+                | Self::Tolerations
+                | Self::Networks
         )
     }
 
@@ -215,7 +239,7 @@ impl Kind {
     pub fn separator(self) -> char {
         match self {
             // A colon is part of each.
-            Self::Tolerations => ',',
+            Self::Tolerations | Self::Networks => ',',
             _ => ':',
         }
     }

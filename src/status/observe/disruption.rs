@@ -14,8 +14,12 @@ pub(super) fn of(look: &Look<'_>) -> Option<Problem> {
     let (reason, said) = look.said();
     let message = match reason {
         "Evicted" => format!(
-            "{node} evicted Pod '{pod}': {}; ask for what the job needs with spec.resources.requests",
-            condensed(said)
+            "{node} evicted Pod '{pod}': {}; ask for what the job needs with {}",
+            condensed(said),
+            look.setting(
+                "spec.resources.requests",
+                "Scheduler.MemoryRequest and EphemeralStorageRequest"
+            )
         ),
         "Preempting" => format!("{node} preempted Pod '{pod}' to admit a critical Pod"),
         "Terminated" | "NodeShutdown" => format!("{node} was shut down, and Pod '{pod}' ended with it"),
@@ -61,8 +65,8 @@ fn targeted(look: &Look<'_>) -> Option<Problem> {
             format!("Pod '{pod}' was evicted through the API, as when {node} is drained")
         }
         "PreemptionByScheduler" => format!(
-            "Pod '{pod}' was preempted by a Pod of higher priority; give the job a higher one with \
-             spec.priorityClassName"
+            "Pod '{pod}' was preempted by a Pod of higher priority; give the job a higher one with {}",
+            look.setting("spec.priorityClassName", "Kubernetes.PriorityClassName")
         ),
         "TerminationByKubelet" => format!("{node} ended Pod '{pod}': {said}"),
         other => format!("Pod '{pod}' was ended by the cluster ({other}): {said}"),
@@ -74,8 +78,12 @@ fn targeted(look: &Look<'_>) -> Option<Problem> {
 fn deleted_from_outside(look: &Look<'_>) -> Option<Problem> {
     look.deleted()?;
     let message = format!(
-        "Pod '{}' was deleted from outside; delete or suspend the job to end it",
-        look.name()
+        "Pod '{}' was deleted from outside; {}",
+        look.name(),
+        look.setting(
+            "delete or suspend the job to end it",
+            "the package is built again"
+        )
     );
     Some(because(Reason::Disrupted, message))
 }
@@ -132,9 +140,15 @@ pub(super) fn own_storage_limit(look: &Look<'_>) -> Option<Problem> {
         return None;
     }
     let advice = if said.contains("EmptyDir") {
-        "raise Kubernetes.TmpSizeLimit or Kubernetes.HomeSizeLimit, or write less there"
+        look.setting(
+            "raise Kubernetes.TmpSizeLimit or Kubernetes.HomeSizeLimit, or write less there",
+            "raise Kubernetes.TmpSizeLimit, or write less there",
+        )
     } else {
-        "raise spec.resources.limits.ephemeral-storage, or write less"
+        look.setting(
+            "raise spec.resources.limits.ephemeral-storage, or write less",
+            "raise Scheduler.EphemeralStorageLimit, or write less",
+        )
     };
     let message = format!(
         "{} was ended for using more temporary storage than its limit: {}; {advice}",

@@ -107,7 +107,7 @@ fn said_itself(look: &Look<'_>) -> Option<Cause> {
 /// What a report says; nothing where the process was told to end, for then it depends on who told it.
 fn process(look: &Look<'_>, terminated: &ContainerStateTerminated, report: &Report) -> Option<Cause> {
     match report {
-        Report::Started { .. } => None,
+        Report::Started { .. } | Report::Ready | Report::Met(_) => None,
         Report::Failed { step, message, hint } => Some(Cause::own(helper_failed(look, step, message, hint))),
         Report::Ended { cause, code, signal } => match cause {
             Some(EndCause::Stopped) => None,
@@ -191,14 +191,15 @@ fn pod_deadline(look: &Look<'_>) -> Option<Problem> {
 fn out_of_memory(look: &Look<'_>, container: Option<&Container>) -> Problem {
     let message = match container.and_then(|container| limit(container, "memory")) {
         Some(limit) => format!(
-            "{} was ended for using more memory than its limit of {limit}; raise spec.resources.limits.memory",
-            look.noun()
+            "{} was ended for using more memory than its limit of {limit}; raise {}",
+            look.noun(),
+            look.setting("spec.resources.limits.memory", "Scheduler.MemoryLimit")
         ),
         None => format!(
-            "{} was ended because {} ran out of memory; ask for what it needs with \
-             spec.resources.requests.memory",
+            "{} was ended because {} ran out of memory; ask for what it needs with {}",
             look.noun(),
-            look.the_node()
+            look.the_node(),
+            look.setting("spec.resources.requests.memory", "Scheduler.MemoryRequest")
         ),
     };
     because(Reason::OutOfMemory, message)

@@ -194,6 +194,7 @@ impl<'a> Look<'a> {
             Some("render") => "the render",
             Some("rendersite") => "the render of the site",
             Some("run") => "the command",
+            Some("build") => "the build",
             _ => "the process",
         }
     }
@@ -203,6 +204,19 @@ impl<'a> Look<'a> {
         self.component() == Some("install")
     }
 
+    /// Where something is set: of a job in its own file, of a Git build in the settings of its builder.
+    pub(super) fn setting(&self, of_job: &'static str, of_build: &'static str) -> &'static str {
+        match self.is_build() {
+            true => of_build,
+            false => of_job,
+        }
+    }
+
+    /// Whether it builds a package of a Git repository, and belongs to no job.
+    pub(super) fn is_build(&self) -> bool {
+        self.component() == Some("build")
+    }
+
     fn component(&self) -> Option<&'a str> {
         let labels = self.pod.metadata.labels.as_ref()?;
         labels.get(COMPONENT).map(String::as_str)
@@ -210,7 +224,14 @@ impl<'a> Look<'a> {
 
     /// Where a person finds what the process has said.
     pub(super) fn output(&self) -> String {
-        format!("`offhost logs {}` shows its output", self.context.job)
+        let job = &self.context.job;
+        // That of an application's process, whose Pod is gone soon, is on the volume alone.
+        let where_from = if job.contains('/') {
+            "kubectl exec deployment/offhost -- "
+        } else {
+            ""
+        };
+        format!("`{where_from}offhost logs {job}` shows its output")
     }
 
     /// Events of these reasons, the newest first.

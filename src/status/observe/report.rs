@@ -21,7 +21,7 @@ pub(super) fn of(terminated: &ContainerStateTerminated) -> Option<Report> {
 
 fn agrees(report: &Report, exit_code: i32) -> bool {
     match report {
-        Report::Started { .. } => false,
+        Report::Started { .. } | Report::Ready | Report::Met(_) => false,
         Report::Failed { .. } => exit_code == NOT_STARTED,
         Report::Ended {
             cause: Some(EndCause::Timeout),

@@ -102,7 +102,7 @@ fn claim_problem(look: &Look<'_>, said: &str) -> Option<Problem> {
 fn no_node(look: &Look<'_>, said: &str) -> Problem {
     let short = condensed(said);
     let asked = asked_for(look, said);
-    let advice = advice(said);
+    let advice = advice(look, said);
     let message = format!("no node fits Pod '{}': {short}{asked}; {advice}", look.name());
     because(Reason::Unschedulable, message)
 }
@@ -129,11 +129,14 @@ fn asked_for(look: &Look<'_>, said: &str) -> String {
 }
 
 /// What can be done, for every cause that stands in the sentence.
-fn advice(said: &str) -> String {
+fn advice(look: &Look<'_>, said: &str) -> String {
     let causes: [(&[&str], &str); 6] = [
         (
             &["Insufficient "],
-            "lower spec.resources.requests, wait for other Pods to end, or add a node",
+            look.setting(
+                "lower spec.resources.requests, wait for other Pods to end, or add a node",
+                "lower Scheduler.CPURequest and MemoryRequest, wait for other Pods to end, or add a node",
+            ),
         ),
         (
             &["taint"],

@@ -219,10 +219,10 @@ fn what_is_interactive_is_refused_with_what_can_be_done() {
         ),
     ] {
         place.refused(run(&place, &fixtures.join(name)), 65, words);
-        let mut plan = place.offhost(["plan"]);
-        plan.arguments([fixtures.join(name)]);
-        place.refused(plan, 65, words);
     }
+    let mut plan = place.offhost(["plan"]);
+    plan.arguments([fixtures.join("static")]);
+    place.refused(plan, 65, &["static", "without a process"]);
     let unknown = place
         .file("work/odd/readme.txt", "x")
         .parent()

@@ -71,6 +71,16 @@ fn a_deployment_is_a_bundle_and_the_same_again_is_the_same() {
         "{text:?}"
     );
     assert!(!place.has_run(), "deploying runs nothing");
+    let history = json(&place, &["history", "page"]);
+    let whats: Vec<&str> = history
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(|event| event["what"].as_str())
+        .collect();
+    assert_eq!(whats, ["bundle 1", "bundle 2"]);
+    assert_eq!(history[1]["state"], "in force");
+    assert!(!place.path("data/db").exists(), "no database is made for it");
     let flask = crate::repository::root().join("tests/fixtures/bundles/flask");
     assert!(
         deploy(&[flask.to_str().unwrap()]).starts_with("content/flask deployed"),

@@ -5,7 +5,7 @@ use std::process::Command;
 use super::place::{Call, OFFHOST, Place};
 use crate::support::needs;
 
-const COMMANDS: [&str; 21] = [
+const COMMANDS: [&str; 32] = [
     "",
     "run",
     "plan",
@@ -23,7 +23,18 @@ const COMMANDS: [&str; 21] = [
     "runtimes match",
     "settings",
     "logs",
+    "db",
+    "db migrate",
+    "db status",
+    "serve",
+    "accounts",
+    "build",
+    "builder",
+    "apps",
+    "apps list",
+    "apps show",
     "doctor",
+    "audit",
     "crd",
     "completions",
     "man",

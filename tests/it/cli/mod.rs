@@ -1,5 +1,6 @@
 //! The command line from end to end, with the real programs.
 
+mod audit;
 mod bad_accounts;
 mod bad_bundles;
 mod bad_places;
@@ -10,6 +11,7 @@ mod deploy_task;
 mod forms;
 mod help;
 mod inside;
+mod links;
 mod ordinary;
 mod place;
 mod plan;

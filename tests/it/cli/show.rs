@@ -14,7 +14,7 @@ fn json(text: &str) -> Value {
 #[test]
 fn each_setting_says_where_it_comes_from() {
     let mut place = Place::new();
-    place.configure("[Postgres]\nPassword = hunter2\n[Http]\nListen = :3939");
+    place.configure("[Postgres]\nPassword = hunter2\n[Smtp]\nHost = mail");
     let settings = |form: &str| {
         place
             .offhost(["settings", "-o", form])
@@ -41,7 +41,7 @@ fn each_setting_says_where_it_comes_from() {
         assert!(lines.contains(&expected), "{expected:?} is not in {lines:#?}");
     }
     assert!(
-        text.stderr.contains("sections not used by this system: [HTTP]"),
+        text.stderr.contains("sections not used by this system: [SMTP]"),
         "{}",
         text.stderr
     );
@@ -238,4 +238,35 @@ fn a_broken_configuration_is_no_reason_to_hide_the_help() {
         let mut call = Call::new(OFFHOST).env("OFFHOST_CONFIG", "/gone");
         call.arguments(words).go().succeeded();
     }
+}
+
+/// Proves: EX7 (L, P)
+#[test]
+fn an_image_is_probed_and_its_entry_can_be_read() {
+    let place = Place::new();
+    // It starts no container: what would run in one runs here.
+    let docker = place.program(
+        "work/docker-here",
+        "#!/bin/sh\nwhile [ \"$1\" != an/image:1 ]; do shift; done\nshift\nPATH=${0%/*}/inside:/usr/bin:/bin exec /bin/sh \"$@\"\n",
+    );
+    let node = place.program("work/inside/node", "#!/bin/sh\necho v99.1.2\n");
+    let probe = |arguments: &[&str]| {
+        place
+            .offhost(["runtimes", "probe", "an/image:1", "--with"])
+            .arguments(arguments)
+            .go()
+    };
+    let docker = docker.to_str().unwrap();
+    let printed = probe(&[docker]);
+    let text = &printed.succeeded().stdout;
+    assert!(text.starts_with("  - name: an/image:1\n"), "{text}");
+    let read = offhost::runtimes::parse(&format!("images:\n{text}"), "runtimes.yaml").unwrap();
+    let installations = &read.runtimes[0].installations[&offhost::runtimes::LanguageName::Nodejs];
+    let is_there = |one: &&offhost::runtimes::Installation| one.path == node.to_str().unwrap();
+    assert_eq!(installations.iter().find(is_there).unwrap().version, "99.1.2");
+    let all = json(&probe(&[docker, "-o", "json"]).succeeded().stdout);
+    assert_eq!(all["name"], "an/image:1");
+    probe(&["no-such-program"]).refused(65, &["'no-such-program'", "--with"]);
+    let broken = place.program("work/broken", "#!/bin/sh\nexit 125\n");
+    probe(&[broken.to_str().unwrap()]).refused(71, &["'an/image:1'", "exit status: 125", "pull an/image:1"]);
 }

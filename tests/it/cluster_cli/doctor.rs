@@ -24,7 +24,8 @@ fn cluster() -> Cluster {
     let mut world = cluster.world();
     world.forbidden.insert("runas contentjobs".to_owned());
     for (path, object) in [
-        ("cluster/contentjobs.offhost.dev", crd::definition()),
+        ("cluster/contentjobs.offhost.dev", crd::definitions()[0].json()),
+        ("cluster/contentapps.offhost.dev", crd::definitions()[1].json()),
         ("persistentvolumeclaims/content", claim("ReadWriteMany", "Bound")),
         (
             "serviceaccounts/default",
@@ -42,8 +43,73 @@ fn cluster() -> Cluster {
     ] {
         world.objects.insert(path.to_owned(), object);
     }
+    for (path, object) in gateway() {
+        world.objects.insert(path.to_owned(), object);
+    }
     drop(world);
     cluster
+}
+
+/// What the chart installs of the gateway.
+fn gateway() -> [(&'static str, Value); 6] {
+    let named = |name: &str| {
+        json!({ "name": name, "labels": {
+            "app.kubernetes.io/part-of": "offhost", "app.kubernetes.io/component": "gateway",
+        } })
+    };
+    let mut metrics = named("offhost-gateway-metrics");
+    metrics["labels"]["offhost.dev/monitored"] = json!("true");
+    let path = json!({ "backend": { "service": { "name": "offhost-gateway", "port": { "name": "http" } } }, "pathType": "Prefix" });
+    [
+        (
+            "deployments/offhost-gateway",
+            json!({
+                "metadata": named("offhost-gateway"),
+                "spec": { "replicas": 2, "selector": {}, "template": { "spec": {
+                    "serviceAccountName": "offhost-gateway", "containers": [],
+                    "volumes": [{ "name": "keys", "secret": { "secretName": "session-keys" } }],
+                } } },
+                "status": { "readyReplicas": 2 },
+            }),
+        ),
+        (
+            "secrets/session-keys",
+            json!({ "metadata": named("session-keys"), "data": { "keys": "eA==" } }),
+        ),
+        (
+            "services/offhost-gateway-metrics",
+            json!({ "metadata": metrics, "spec": { "ports": [{ "name": "admin", "port": 8080 }] } }),
+        ),
+        (
+            "services/offhost-gateway",
+            json!({
+                "metadata": named("offhost-gateway"),
+                "spec": { "type": "ClusterIP", "ports": [{ "name": "http", "port": 80 }] },
+            }),
+        ),
+        (
+            "ingresses/offhost-gateway",
+            json!({
+                "metadata": named("offhost-gateway"),
+                "spec": { "rules": [{ "host": "apps.example.org", "http": { "paths": [path] } }] },
+                "status": { "loadBalancer": { "ingress": [{ "ip": "192.0.2.1" }] } },
+            }),
+        ),
+        (
+            "httproutes/offhost-gateway",
+            json!({
+                "metadata": named("offhost-gateway"),
+                "status": { "parents": [{ "conditions": [{ "type": "Accepted", "status": "True" }] }] },
+            }),
+        ),
+    ]
+}
+
+/// Changes an object of the cluster.
+fn change(cluster: &Cluster, path: &str, pointer: &str, value: Value) {
+    let mut world = cluster.world();
+    let object = world.objects.get_mut(path).unwrap();
+    *object.pointer_mut(pointer).unwrap() = value;
 }
 
 fn configure(cluster: &Cluster, more: &str) {
@@ -63,7 +129,7 @@ fn doctor(cluster: &Cluster, more: &[&str]) -> Outcome {
 fn line<'a>(outcome: &'a Outcome, name: &str) -> &'a str {
     let mut lines = outcome.stdout.lines();
     lines
-        .find(|line| line.get(6..).is_some_and(|rest| rest.starts_with(name)))
+        .find(|line| line.get(6..24).is_some_and(|found| found.trim_end() == name))
         .unwrap_or_else(|| panic!("{name}: {outcome:?}"))
 }
 
@@ -197,6 +263,127 @@ const FAULTS: &[Fault] = &[
         &["warn", "whoever may make jobs may name any account"],
     ),
     (
+        "no gateway",
+        |cluster| drop(cluster.world().objects.remove("deployments/offhost-gateway")),
+        "gateway",
+        &["warn", "there is none in namespace 'reports'"],
+    ),
+    (
+        "a gateway that can not be looked at",
+        |cluster| {
+            cluster.world().forbidden.insert("list deployments".to_owned());
+        },
+        "gateway",
+        &["warn", "it can not be looked at"],
+    ),
+    (
+        "a gateway of which a part is ready",
+        |cluster| {
+            change(
+                cluster,
+                "deployments/offhost-gateway",
+                "/status/readyReplicas",
+                json!(1),
+            )
+        },
+        "gateway",
+        &["warn", "1 of 2 Pods of Deployment 'offhost-gateway' are ready"],
+    ),
+    (
+        "a gateway that is not ready",
+        |cluster| change(cluster, "deployments/offhost-gateway", "/status", json!({})),
+        "gateway",
+        &["FAIL", "none of 2 Pods of Deployment 'offhost-gateway' is ready"],
+    ),
+    (
+        "a gateway that is switched off",
+        |cluster| change(cluster, "deployments/offhost-gateway", "/spec/replicas", json!(0)),
+        "gateway",
+        &["warn", "has no replicas"],
+    ),
+    (
+        "a gateway with another account",
+        |cluster| {
+            change(
+                cluster,
+                "deployments/offhost-gateway",
+                "/spec/template/spec/serviceAccountName",
+                json!("other"),
+            );
+        },
+        "gateway access",
+        &["FAIL", "service account 'other'", "get, list, watch contentapps"],
+    ),
+    (
+        "no keys",
+        |cluster| drop(cluster.world().objects.remove("secrets/session-keys")),
+        "gateway secrets",
+        &["FAIL", "there is no Secret 'session-keys'"],
+    ),
+    (
+        "empty keys",
+        |cluster| change(cluster, "secrets/session-keys", "/data", json!({ "keys": "" })),
+        "gateway secrets",
+        &["FAIL", "Secret 'session-keys' has no entry 'keys'"],
+    ),
+    (
+        "no way in",
+        |cluster| drop(cluster.world().objects.remove("services/offhost-gateway")),
+        "gateway service",
+        &["FAIL", "no Service leads visitors to the gateway"],
+    ),
+    (
+        "a load balancer that gives no address",
+        |cluster| {
+            change(
+                cluster,
+                "services/offhost-gateway",
+                "/spec/type",
+                json!("LoadBalancer"),
+            )
+        },
+        "gateway service",
+        &["warn", "'offhost-gateway' has no address yet"],
+    ),
+    (
+        "an ingress that nobody takes",
+        |cluster| change(cluster, "ingresses/offhost-gateway", "/status", json!({})),
+        "gateway ingress",
+        &["warn", "no ingress controller has taken it yet"],
+    ),
+    (
+        "an ingress that leads elsewhere",
+        |cluster| {
+            change(
+                cluster,
+                "ingresses/offhost-gateway",
+                "/spec/rules/0/http/paths/0/backend/service/name",
+                json!("other"),
+            );
+        },
+        "gateway ingress",
+        &["FAIL", "leads to the Service 'other'"],
+    ),
+    (
+        "a route that is refused",
+        |cluster| {
+            change(
+                cluster,
+                "httproutes/offhost-gateway",
+                "/status/parents/0/conditions",
+                json!([{ "type": "Accepted", "status": "False", "message": "hostnames do not match" }]),
+            );
+        },
+        "gateway route",
+        &["FAIL", "hostnames do not match"],
+    ),
+    (
+        "a route that nobody takes",
+        |cluster| change(cluster, "httproutes/offhost-gateway", "/status", json!({})),
+        "gateway route",
+        &["warn", "was taken by no Gateway yet"],
+    ),
+    (
         "missing permissions",
         |cluster| {
             cluster.world().forbidden.insert("patch pods".to_owned());
@@ -245,7 +432,7 @@ fn settings_that_pod_mode_needs_are_told_where_they_are_missing() {
 #[test]
 fn an_older_definition_and_one_that_can_not_be_read() {
     let cluster = cluster();
-    let mut older = crd::definition();
+    let mut older = crd::definitions()[0].json();
     older["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"]["properties"]
         .as_object_mut()
         .unwrap()

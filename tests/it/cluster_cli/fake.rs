@@ -234,9 +234,11 @@ async fn answer(State(world): State<Arc<Mutex<World>>>, request: Request) -> Res
     };
     if rest == "localsubjectaccessreviews" {
         let mut review: Value = serde_json::from_slice(&body).unwrap();
-        // Another account has what the caller has not.
-        review["status"] =
-            json!({ "allowed": review["spec"]["user"] == "system:serviceaccount:reports:offhost" });
+        // These accounts have what the caller has not.
+        let known =
+            ["offhost", "offhost-gateway"].map(|name| format!("system:serviceaccount:reports:{name}"));
+        let user = review["spec"]["user"].as_str().unwrap_or_default();
+        review["status"] = json!({ "allowed": known.iter().any(|known| known == user) });
         return json_answer(&review);
     }
     let words: Vec<&str> = rest.split('/').collect();
@@ -246,7 +248,7 @@ async fn answer(State(world): State<Arc<Mutex<World>>>, request: Request) -> Res
         }
         (method, ["contentjobs", name @ ..]) => world.job(method, name, &body, &query),
         (&Method::GET, ["pods", pod, "log"]) => world.log(pod, &query),
-        (&Method::GET, [kind]) => world.list(kind),
+        (&Method::GET, [kind]) => world.list(kind, &query),
         (&Method::GET, [kind, name]) => world.get(kind, name),
         (&Method::POST, [kind]) => world.dry_run(kind, &body),
         _ => failure(404, "404 page not found"),
@@ -279,7 +281,9 @@ impl World {
         if path == "/apis/offhost.dev/v1alpha1"
             && self.objects.contains_key("cluster/contentjobs.offhost.dev")
         {
-            return json_answer(&json!({ "resources": [{ "name": "contentjobs" }] }));
+            return json_answer(
+                &json!({ "resources": [{ "name": "contentjobs" }, { "name": "contentapps" }] }),
+            );
         }
         if path.contains("customresourcedefinitions")
             && let Err(refusal) = self.may("get", "customresourcedefinitions")
@@ -387,16 +391,32 @@ impl World {
         }
     }
 
-    fn list(&self, kind: &str) -> Response {
+    /// Objects without labels have those that are asked for.
+    fn list(&self, kind: &str, query: &str) -> Response {
         if let Err(refusal) = self.may("list", kind) {
             return *refusal;
         }
         let prefix = format!("{kind}/");
+        let query = query.replace("%2F", "/").replace("%3D", "=").replace("%2C", ",");
+        let selector = query
+            .split('&')
+            .find_map(|part| part.strip_prefix("labelSelector="));
+        let fits = |object: &Value| {
+            let Some(labels) = object["metadata"]["labels"].as_object() else {
+                return true;
+            };
+            let mut pairs = selector
+                .unwrap_or_default()
+                .split(',')
+                .filter_map(|pair| pair.split_once('='));
+            pairs.all(|(key, value)| labels.get(key).is_some_and(|found| found == value))
+        };
         let items: Vec<&Value> = self
             .objects
             .iter()
             .filter(|(path, _)| path.starts_with(&prefix))
             .map(|(_, object)| object)
+            .filter(|object| fits(object))
             .collect();
         json_answer(&json!({ "kind": "List", "apiVersion": "v1", "metadata": {}, "items": items }))
     }

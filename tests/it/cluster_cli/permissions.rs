@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use offhost::cluster::doctor::{CONTROLLER, PUBLISHER, Permission};
+use offhost::cluster::doctor::{CONTROLLER, GATEWAY, PUBLISHER, Permission};
 
 use crate::repository::text;
 
@@ -50,5 +50,6 @@ fn asked(table: &[Permission]) -> BTreeSet<String> {
 #[test]
 fn the_doctor_asks_for_what_the_page_lists() {
     assert_eq!(asked(&CONTROLLER), listed("The controller"));
+    assert_eq!(asked(&GATEWAY), listed("The gateway"));
     assert_eq!(asked(&PUBLISHER), listed("Publishers"));
 }

@@ -1,8 +1,10 @@
-//! The definition of `ContentJob`: kept files, and rules of the API's conventions that hold for every field.
+//! The definitions of our kinds: kept files, and rules of the API's conventions that hold for every field.
 
 mod refused;
 
-use offhost::cluster::crd;
+use offhost::api::app::ContentAppSpec;
+use offhost::api::job::ContentJobSpec;
+use offhost::cluster::crd::{self, Definition};
 use serde_json::Value;
 
 use crate::repository::assert_page;
@@ -10,17 +12,28 @@ use crate::repository::assert_page;
 /// What kubectl keeps of an object that is applied by the client may not be larger.
 const MOST_BYTES: usize = 256 * 1024;
 
-fn schema() -> Value {
-    crd::definition()["spec"]["versions"][0]["schema"]["openAPIV3Schema"].take()
+fn schema_of(definition: &Definition) -> Value {
+    definition.json()["spec"]["versions"][0]["schema"]["openAPIV3Schema"].take()
 }
 
-/// Every field with its path: those of `spec` and `status`, the items of lists and the values of maps.
+/// That of the kind with this name.
+fn schema(kind: &str) -> Value {
+    let definitions = crd::definitions();
+    let found = definitions.iter().find(|definition| definition.kind() == kind);
+    schema_of(found.unwrap_or_else(|| panic!("there is no definition of {kind}")))
+}
+
+/// Every field of all kinds with its path: those of `spec` and `status`, the items of lists and the values of maps.
 fn fields() -> Vec<(String, Value)> {
     let mut found = Vec::new();
-    for part in ["spec", "status"] {
-        collect(part, &schema()["properties"][part], &mut found);
+    for definition in crd::definitions() {
+        let schema = schema_of(definition);
+        for part in ["spec", "status"] {
+            let path = format!("{}.{part}", definition.kind());
+            collect(&path, &schema["properties"][part], &mut found);
+        }
     }
-    assert!(found.len() > 80, "only {} fields were found", found.len());
+    assert!(found.len() > 160, "only {} fields were found", found.len());
     found
 }
 
@@ -52,16 +65,23 @@ fn assert_all(rule: &str, keeps: impl Fn(&str, &Value) -> bool) {
 
 #[test]
 fn the_kept_definitions_are_what_the_types_say() {
-    let name = crd::name();
-    assert_page(&format!("crds/{name}.yaml"), &crd::yaml());
-    assert_page(&format!("charts/offhost/files/crds/{name}.yaml"), &crd::yaml());
+    for definition in crd::definitions() {
+        let name = definition.name();
+        assert_page(&format!("crds/{name}.yaml"), &definition.yaml());
+        assert_page(
+            &format!("charts/offhost/files/crds/{name}.yaml"),
+            &definition.yaml(),
+        );
+    }
 }
 
 #[test]
 fn the_yaml_says_the_same_as_the_definition_and_can_be_applied_by_the_client() {
-    let read: Value = serde_saphyr::from_str(&crd::yaml()).unwrap();
-    assert_eq!(read, crd::definition());
-    assert!(crd::definition().to_string().len() < MOST_BYTES);
+    for definition in crd::definitions() {
+        let read: Value = serde_saphyr::from_str(&definition.yaml()).unwrap();
+        assert_eq!(read, definition.json());
+        assert!(definition.json().to_string().len() < MOST_BYTES);
+    }
 }
 
 #[test]
@@ -130,25 +150,59 @@ fn every_list_says_how_it_is_merged() {
     );
 }
 
-/// The defaults of the schema are those that the types have.
-#[test]
-fn the_defaults_change_nothing() {
-    let spec = schema()["properties"]["spec"].take();
+/// The defaults of a kind, without the one that its type leaves to whoever reads it.
+fn defaults(kind: &str, but: &str) -> Value {
+    let spec = schema(kind)["properties"]["spec"].take();
     let mut given = serde_json::Map::new();
     for (name, field) in spec["properties"].as_object().unwrap() {
         if let Some(default) = field.get("default") {
             given.insert(name.clone(), default.clone());
         }
     }
-    assert_eq!(given.len(), 4, "{given:?}");
-    given.remove("startDeadlineSeconds");
-    let read: offhost::api::job::ContentJobSpec = serde_json::from_value(given.into()).unwrap();
+    assert!(given.remove(but).is_some(), "{given:?}");
+    given.into()
+}
+
+/// The defaults of the schema are those that the types have.
+#[test]
+fn the_defaults_change_nothing() {
+    let job = defaults("ContentJob", "startDeadlineSeconds");
+    assert_eq!(job.as_object().unwrap().len(), 3, "{job}");
+    let read: ContentJobSpec = serde_json::from_value(job).unwrap();
     assert_eq!(read, Default::default());
+    let app = defaults("ContentApp", "drainTimeoutSeconds");
+    assert_eq!(app, serde_json::json!({ "suspended": false }));
+    let read: ContentAppSpec = serde_json::from_value(app).unwrap();
+    assert_eq!(read, Default::default());
+}
+
+/// Proves: SC2 (P)
+#[test]
+fn an_application_is_scaled_by_its_least_number_of_processes() {
+    let definition = crd::definitions()[1].json();
+    let scale = &definition["spec"]["versions"][0]["subresources"]["scale"];
+    assert_eq!(scale["specReplicasPath"], ".spec.minProcesses");
+    for (key, part) in [
+        ("specReplicasPath", "spec"),
+        ("statusReplicasPath", "status"),
+        ("labelSelectorPath", "status"),
+    ] {
+        let path = scale[key].as_str().unwrap();
+        let name = path.strip_prefix(&format!(".{part}.")).unwrap();
+        let field = schema("ContentApp")["properties"][part]["properties"][name].take();
+        assert!(field.is_object(), "{path}");
+    }
+}
+
+#[test]
+fn everything_of_an_application_can_be_changed() {
+    let text = schema("ContentApp").to_string();
+    assert!(!text.contains("oldSelf"), "{text}");
 }
 
 #[test]
 fn everything_but_three_fields_is_immutable() {
-    let spec = schema()["properties"]["spec"].take();
+    let spec = schema("ContentJob")["properties"]["spec"].take();
     let rules = spec["x-kubernetes-validations"].as_array().unwrap();
     let fixed: Vec<&str> = rules
         .iter()

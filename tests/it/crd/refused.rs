@@ -1,8 +1,8 @@
-//! What the API server refuses is said of a job file too, and every rule of the definition refuses something.
+//! What the API server refuses is said of a file too, and every rule of the definition refuses something.
 
 use std::collections::BTreeSet;
 
-use offhost::api::parse_job;
+use offhost::api::{parse_app, parse_job};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -18,34 +18,43 @@ struct Refused {
     file: Option<String>,
 }
 
-fn refused() -> Vec<Refused> {
-    serde_saphyr::from_str(&text("tests/fixtures/jobs/refused.yaml")).unwrap()
+fn refused(kind: &str) -> Vec<Refused> {
+    serde_saphyr::from_str(&text(&format!("tests/fixtures/{kind}/refused.yaml"))).unwrap()
 }
 
-fn said_of(spec: &Value) -> Result<(), String> {
-    let job = json!({
+fn said_of(kind: &str, spec: &Value) -> Result<(), String> {
+    let object = json!({
         "apiVersion": "offhost.dev/v1alpha1",
-        "kind": "ContentJob",
-        "metadata": { "name": "a-job" },
+        "kind": kind,
+        "metadata": { "name": "an-object" },
         "spec": spec,
     });
-    parse_job(&job.to_string(), "job.yaml")
-        .map(|_| ())
-        .map_err(|error| error.to_string())
+    let text = object.to_string();
+    let read = match kind {
+        "ContentApp" => parse_app(&text, "app.yaml").map(|_| ()),
+        _ => parse_job(&text, "job.yaml").map(|_| ()),
+    };
+    read.map_err(|error| error.to_string())
 }
 
+/// Proves: PK5 (L, P)
 #[test]
-fn job_files_are_refused_for_what_the_definition_refuses() {
-    for entry in refused() {
-        let said = said_of(&entry.spec);
-        match entry.file {
-            Some(part) => {
-                let said = said.expect_err(&entry.server);
-                assert!(said.contains(&part), "{said}\n{part}");
+fn files_are_refused_for_what_the_definition_refuses() {
+    let mut wrong = Vec::new();
+    for (kind, fixtures) in [("ContentJob", "jobs"), ("ContentApp", "apps")] {
+        for entry in refused(fixtures) {
+            let said = said_of(kind, &entry.spec);
+            let is_so = match (&said, &entry.file) {
+                (Err(said), Some(part)) => said.contains(part),
+                (Ok(()), None) => true,
+                _ => false,
+            };
+            if !is_so {
+                wrong.push(format!("{}: {said:?} instead of {:?}", entry.spec, entry.file));
             }
-            None => assert_eq!(said, Ok(()), "{}", entry.spec),
         }
     }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 /// Messages of the rules for one state; a rule that compares two states is tried by changing a job.
@@ -71,16 +80,18 @@ fn messages(schema: &Value, found: &mut BTreeSet<String>) {
 
 #[test]
 fn every_rule_has_an_example() {
-    let mut all = BTreeSet::new();
-    messages(&schema()["properties"]["spec"], &mut all);
-    let examples: Vec<String> = refused().into_iter().map(|entry| entry.server).collect();
-    let bare: Vec<&String> = all
-        .iter()
-        .filter(|message| {
-            let beginning: String = message.chars().take(24).collect();
-            !examples.iter().any(|example| example.contains(&beginning))
-        })
-        .collect();
-    assert!(all.len() > 12, "{all:?}");
-    assert!(bare.is_empty(), "{bare:?}");
+    for (kind, fixtures) in [("ContentJob", "jobs"), ("ContentApp", "apps")] {
+        let mut all = BTreeSet::new();
+        messages(&schema(kind)["properties"]["spec"], &mut all);
+        let examples: Vec<String> = refused(fixtures).into_iter().map(|entry| entry.server).collect();
+        let bare: Vec<&String> = all
+            .iter()
+            .filter(|message| {
+                let beginning: String = message.chars().take(24).collect();
+                !examples.iter().any(|example| example.contains(&beginning))
+            })
+            .collect();
+        assert!(all.len() > 8, "{kind}: {all:?}");
+        assert!(bare.is_empty(), "{kind}: {bare:?}");
+    }
 }

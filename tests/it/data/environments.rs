@@ -109,6 +109,39 @@ fn losing_a_race_discards_the_own_environment() {
     );
 }
 
+/// Proves: PK5 (L, P)
+#[test]
+fn packages_of_node_are_a_directory_and_no_link() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = new_data(dir.path());
+    let environments = Environments::new(&data);
+    let target = layout::node_environments().join("20.1.0/abc");
+    let make = |key: &str| {
+        let staging = layout::staging_beside(&target, key);
+        match environments.stage(&target, &staging, None, |_| Ok(None)).unwrap() {
+            Stage::Make(staging) => staging,
+            other => panic!("{other:?}"),
+        }
+    };
+    let linked = make("k1");
+    files(linked.path(), &[("package.json", "{}")]);
+    std::os::unix::fs::symlink("/etc", linked.path().join("node_modules")).unwrap();
+    let refused = environments.publish(linked).unwrap_err();
+    assert!(
+        matches!(refused, EnvironmentError::NoEnvironment { .. }),
+        "{refused}"
+    );
+    let whole = make("k2");
+    files(whole.path(), &[("node_modules/ms/index.js", "")]);
+    assert_eq!(environments.publish(whole).unwrap(), Published::Here);
+    // What a kill leaves of another one is swept.
+    let other = target.with_file_name("other");
+    let staging = layout::staging_beside(&other, "k3");
+    drop(environments.stage(&other, &staging, None, |_| Ok(None)).unwrap());
+    wait_until_unlocked(dir.path());
+    assert_eq!(sweep(&data, dir.path()).removed.len(), 1);
+}
+
 /// Proves: PK1 (L), PW1 (L)
 #[test]
 fn r_packages_are_published_one_by_one_and_linked_into_a_library() {

@@ -8,6 +8,8 @@ use offhost::data::{
 };
 use rustix::mount::{MountFlags, UnmountFlags};
 
+use crate::support::wait_until_unlocked;
+
 use super::{as_root, at, content, files, listing};
 
 /// A file system of its own, unmounted at the end.
@@ -116,6 +118,7 @@ fn a_disk_full_midway_changes_nothing() {
     assert_eq!(renders.active().unwrap(), Some(1));
     std::fs::remove_file(&ballast).unwrap();
     std::fs::remove_file(small.path.join("ballast2")).unwrap();
+    wait_until_unlocked(&small.path);
     let swept = sweep(&data, &small.path);
     assert!(swept.failed.is_empty(), "{swept:?}");
     let left: Vec<_> = listing(data.root())

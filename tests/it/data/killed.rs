@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use offhost::data::{DataDir, Finish, ResultState, SourceCopy, Store, Workspace, sweep};
 
+use crate::support::wait_until_unlocked;
+
 use super::{at, content, deploy, files, listing, new_data, renders};
 
 const CHILD: &str = "OFFHOST_TEST_KILLED_CHILD";
@@ -118,6 +120,7 @@ fn whatever_is_killed_whenever_what_is_served_is_whole() {
             if let Some(active) = store.active(&content()).unwrap() {
                 assert_whole(&data.path(format!("apps/sales/{active}")));
             }
+            wait_until_unlocked(dir.path());
             let swept = sweep(&data, dir.path());
             assert!(swept.failed.is_empty(), "{swept:?}");
         }

@@ -257,6 +257,7 @@ fn a_removal_that_is_cut_off_is_ended_by_the_sweep() {
     finished(&renders, "two", 2);
     std::fs::rename(renders.path(1), renders.path(1).with_file_name(".staging-gone-1")).unwrap();
     assert!(matches!(renders.activate(1), Err(ResultError::NotFound { .. })));
+    wait_until_unlocked(dir.path());
     assert_eq!(sweep(&data, dir.path()).removed.len(), 2);
     assert_eq!(
         listing(&data.path("reports/v2/sales")),

@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::{MetadataExt, symlink};
 
-use offhost::data::{ContentDefaults, ContentId, CopyError, Deploy, Store, StoreError, sweep};
+use offhost::data::{BundleOwner, ContentDefaults, ContentId, CopyError, Deploy, Store, StoreError, sweep};
 
 use crate::support::wait_until_unlocked;
 
@@ -37,6 +37,57 @@ fn a_new_deployment_is_a_new_directory_with_only_what_was_deployed() {
         store.activate(&content(), 3),
         Err(StoreError::NoBundle { .. })
     ));
+}
+
+/// Proves: AP1 (L), AP2 (L)
+#[test]
+fn a_bundle_that_an_application_has_had_is_not_taken_for_what_was_deployed() {
+    let dir = tempfile::tempdir().unwrap();
+    let data = new_data(dir.path());
+    let store = Store::new(&data);
+    let tree = dir.path().join("src");
+    files(&tree, &[("app.R", "1"), ("sub/data.csv", "x")]);
+    symlink("sub/data.csv", tree.join("link")).unwrap();
+    assert_eq!(deploy(&data, &tree, true).record.bundle, 1);
+    let own = rustix::process::geteuid();
+    let account = if own.is_root() {
+        (4242, 4343)
+    } else {
+        (own.as_raw(), rustix::process::getegid().as_raw())
+    };
+    let outside = dir.path().join("outside");
+    std::fs::write(&outside, "").unwrap();
+    store
+        .give_bundle(&content(), 1, BundleOwner::alone(account.0, account.1))
+        .unwrap();
+    let bundle = data.path("apps/sales/1");
+    for name in ["", "app.R", "sub", "sub/data.csv", "link"] {
+        let meta = std::fs::symlink_metadata(bundle.join(name)).unwrap();
+        assert_eq!((meta.uid(), meta.gid()), account, "{name}");
+    }
+    // Only once: what content does there later is its own.
+    symlink(&outside, bundle.join("planted")).unwrap();
+    let planted = std::fs::symlink_metadata(bundle.join("planted")).unwrap();
+    store
+        .give_bundle(&content(), 1, BundleOwner::alone(account.0, account.1))
+        .unwrap();
+    let again = std::fs::symlink_metadata(bundle.join("planted")).unwrap();
+    assert_eq!(planted.uid(), again.uid());
+    if own.is_root() {
+        store
+            .give_bundle(&content(), 1, BundleOwner::alone(4244, 4343))
+            .unwrap();
+        assert_eq!(
+            std::fs::metadata(&outside).unwrap().uid(),
+            0,
+            "no link is followed"
+        );
+        let app = std::fs::metadata(bundle.join("app.R")).unwrap();
+        assert_eq!(app.uid(), 4244);
+    }
+    let next = deploy(&data, &tree, true);
+    assert_eq!((next.record.bundle, next.reused), (2, false));
+    assert!(deploy(&data, &tree, true).reused, "nobody has had that one");
 }
 
 /// Proves: AP2 (L)
@@ -89,6 +140,7 @@ fn a_killed_deployment_leaves_nothing_but_a_staging_directory() {
     files(&data.path("apps/sales/.staging-deploy"), &[("app.R", "half")]);
     std::fs::write(data.path("content/sales/bundles/2.json"), "{}").unwrap();
     assert_eq!(Store::new(&data).bundles(&content()).unwrap(), [1]);
+    wait_until_unlocked(dir.path());
     assert_eq!(sweep(&data, dir.path()).removed.len(), 2);
     assert_eq!(listing(data.root()), clean);
     files(&data.path("apps/sales/.staging-deploy"), &[("app.R", "half")]);
@@ -228,6 +280,7 @@ fn a_removal_that_is_cut_off_goes_on() {
         .unwrap();
         assert!(Store::new(&data).list().unwrap().is_empty());
         if sweeps {
+            wait_until_unlocked(dir.path());
             let swept = sweep(&data, dir.path());
             assert!(
                 swept.failed.is_empty() && !data.path("apps/sales").exists(),

@@ -33,7 +33,7 @@ fn it_can_be_installed_again_and_again() {
         // Another account may run the content.
         assert_eq!(mode(&to.join("runtime/sub")), 0o755);
         assert_eq!(mode(&to.join("runtime/sub/starter.R")), 0o644);
-        for name in ["inputs", "source"] {
+        for name in ["inputs", "source", "build/source", "build/output"] {
             assert_eq!(fs::read_dir(to.join(name)).unwrap().count(), 0);
         }
         let mut names: Vec<_> = fs::read_dir(&to)
@@ -41,7 +41,7 @@ fn it_can_be_installed_again_and_again() {
             .map(|entry| entry.unwrap().file_name())
             .collect();
         names.sort_unstable();
-        assert_eq!(names, ["bin", "inputs", "runtime", "source"]);
+        assert_eq!(names, ["bin", "build", "inputs", "runtime", "source"]);
         assert_eq!(fs::read_dir(to.join("bin")).unwrap().count(), 1);
         if attempt == 0 {
             // What a try that was cut off leaves.

@@ -10,5 +10,6 @@ mod install;
 mod log;
 mod memory;
 mod privileges;
+mod serving;
 mod streams;
 mod support;

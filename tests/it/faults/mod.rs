@@ -5,24 +5,24 @@ mod codes;
 mod disk;
 mod installs;
 mod kills;
-mod mount;
-mod place;
-mod processes;
+pub(crate) mod mount;
+pub(crate) mod place;
+pub(crate) mod processes;
 mod renders;
 mod retention;
-mod served;
+pub(crate) mod served;
 mod signals;
 mod supervisor;
 
 /// Whether these tests may run: they make sandboxes for another account.
 #[track_caller]
-fn may_run() -> bool {
+pub(crate) fn may_run() -> bool {
     crate::support::needs("OFFHOST_TEST_ROOT", "it starts content as another account")
 }
 
 /// Asks again until there is an answer.
 #[track_caller]
-fn wait_for<T>(what: &str, limit: std::time::Duration, ask: impl Fn() -> Option<T>) -> T {
+pub(crate) fn wait_for<T>(what: &str, limit: std::time::Duration, ask: impl Fn() -> Option<T>) -> T {
     let start = std::time::Instant::now();
     loop {
         if let Some(answer) = ask() {

@@ -8,6 +8,30 @@ use std::process::{Child, Command, Stdio};
 
 use super::place::{Done, Place};
 
+/// Runs a script in a mount namespace of its own. It says `ready` at its end and then stays for as long as its standard
+/// input is open.
+#[track_caller]
+pub(crate) fn hold(script: &str) -> Child {
+    let mut holder = Command::new("unshare")
+        .args([
+            "--mount",
+            "sh",
+            "-c",
+            &format!("{script} && echo ready && exec cat"),
+        ])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("unshare is there");
+    let mut line = String::new();
+    let stdout = holder.stdout.take().expect("it is a pipe");
+    BufReader::new(stdout)
+        .read_line(&mut line)
+        .expect("it tells when it is ready");
+    assert_eq!(line, "ready\n", "this was done: {script}");
+    holder
+}
+
 /// A place whose data directory is a file system of its own.
 pub(super) struct SmallDisk {
     pub(super) place: Place,
@@ -20,21 +44,10 @@ impl SmallDisk {
         let place = Place::new();
         let data = place.path("data");
         let script = format!(
-            "mount -t tmpfs -o size={mib}m,mode=0711 tmpfs '{}' && echo ready && exec cat",
+            "mount -t tmpfs -o size={mib}m,mode=0711 tmpfs '{}'",
             data.display()
         );
-        let mut holder = Command::new("unshare")
-            .args(["--mount", "sh", "-c", &script])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("unshare is there");
-        let mut line = String::new();
-        let stdout = holder.stdout.take().expect("it is a pipe");
-        BufReader::new(stdout)
-            .read_line(&mut line)
-            .expect("it tells when it is ready");
-        assert_eq!(line, "ready\n", "the file system can be mounted");
+        let holder = hold(&script);
         let place = place.within(holder.id());
         Self { place, holder }
     }

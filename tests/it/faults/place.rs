@@ -9,13 +9,13 @@ use std::time::Duration;
 use super::{processes, served, wait_for};
 
 /// Nothing that these tests start takes this long, however busy the machine is.
-pub(super) const LIMIT: Duration = Duration::from_secs(60);
+pub(crate) const LIMIT: Duration = Duration::from_secs(60);
 const INTERPRETER: &str = include_str!("interpreter.sh");
 /// Present in the environment of everything that a place starts; its value is the place.
-pub(super) const MARK: &str = "FAULTS_PLACE";
+pub(crate) const MARK: &str = "FAULTS_PLACE";
 
 /// A server; dropped, it is removed.
-pub(super) struct Place {
+pub(crate) struct Place {
     dir: tempfile::TempDir,
     /// The mount namespace in which commands run, where it is not the test's own.
     namespace: Option<u32>,
@@ -23,15 +23,15 @@ pub(super) struct Place {
 
 /// How a command ended.
 #[derive(Debug)]
-pub(super) struct Done {
+pub(crate) struct Done {
     /// The exit code, 128 and the number for a signal, as a shell tells it.
-    pub(super) code: i32,
-    pub(super) stdout: String,
-    pub(super) stderr: String,
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Done {
-    pub(super) fn of(output: Output) -> Self {
+    pub(crate) fn of(output: Output) -> Self {
         use std::os::unix::process::ExitStatusExt;
         let signal = output.status.signal().map(|signal| 128 + signal);
         Self {
@@ -42,14 +42,14 @@ impl Done {
     }
 
     #[track_caller]
-    pub(super) fn succeeded(self) -> Self {
+    pub(crate) fn succeeded(self) -> Self {
         assert_eq!(self.code, 0, "{}", self.stderr);
         self
     }
 
     /// The one line that says why it failed.
     #[track_caller]
-    pub(super) fn error(&self) -> &str {
+    pub(crate) fn error(&self) -> &str {
         let mut lines = self
             .stderr
             .lines()
@@ -67,18 +67,18 @@ fn make(path: &Path, mode: u32) {
     fs::set_permissions(path, Permissions::from_mode(mode)).expect("it is ours");
 }
 
-pub(super) fn write(path: &Path, text: &str, mode: u32) {
+pub(crate) fn write(path: &Path, text: &str, mode: u32) {
     fs::write(path, text).expect("a file can be written");
     fs::set_permissions(path, Permissions::from_mode(mode)).expect("it is ours");
 }
 
 impl Place {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with("")
     }
 
     /// A server with these settings besides.
-    pub(super) fn with(settings: &str) -> Self {
+    pub(crate) fn with(settings: &str) -> Self {
         // Not in /tmp: a server's own TMPDIR may be closed to other accounts.
         let dir = tempfile::Builder::new()
             .prefix("offhost-faults-")
@@ -108,7 +108,7 @@ impl Place {
     /// Programs at paths of their own, by which their processes are told from those of other tests.
     fn take_programs(&self) {
         let offhost = Path::new(env!("CARGO_BIN_EXE_offhost"));
-        for program in ["offhost", "offhost-exec"] {
+        for program in ["offhost", "offhost-exec", "offhost-pam"] {
             let (from, to) = (offhost.with_file_name(program), self.path("bin").join(program));
             fs::hard_link(&from, &to)
                 .or_else(|_| fs::copy(&from, &to).map(drop))
@@ -116,7 +116,7 @@ impl Place {
         }
     }
 
-    pub(super) fn configure(&self, settings: &str) {
+    pub(crate) fn configure(&self, settings: &str) {
         let at = |name: &str| self.path(name).display().to_string();
         let text = format!(
             "[Server]\nDataDir = {}\nTempDir = {}\n[R]\nExecutable = {}/R\nExecutableScanning = false\n\
@@ -130,23 +130,23 @@ impl Place {
     }
 
     /// The place in the mount namespace of this process.
-    pub(super) fn within(mut self, holder: u32) -> Self {
+    pub(crate) fn within(mut self, holder: u32) -> Self {
         self.namespace = Some(holder);
         self
     }
 
     /// A path as the commands see it.
-    pub(super) fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
     /// A path of the data directory as this test sees it.
-    pub(super) fn data(&self, relative: impl AsRef<Path>) -> PathBuf {
+    pub(crate) fn data(&self, relative: impl AsRef<Path>) -> PathBuf {
         self.seen("data").join(relative)
     }
 
     /// A path as this test sees it, in the namespace of the commands.
-    pub(super) fn seen(&self, name: &str) -> PathBuf {
+    pub(crate) fn seen(&self, name: &str) -> PathBuf {
         let path = self.path(name);
         match self.namespace {
             Some(pid) => PathBuf::from(format!("/proc/{pid}/root{}", path.display())),
@@ -155,7 +155,7 @@ impl Place {
     }
 
     /// `offhost` with these arguments.
-    pub(super) fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let program = self.path("bin/offhost");
         let mut command = match self.namespace {
             Some(pid) => {
@@ -183,21 +183,21 @@ impl Place {
         command
     }
 
-    pub(super) fn start(&self, arguments: &[&str]) -> Child {
+    pub(crate) fn start(&self, arguments: &[&str]) -> Child {
         self.command(arguments).spawn().expect("offhost starts")
     }
 
-    pub(super) fn run(&self, arguments: &[&str]) -> Done {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Done {
         Done::of(self.command(arguments).output().expect("offhost starts"))
     }
 
     /// A notebook whose packages are installed first; `code` is the interpreter's own shell.
-    pub(super) fn notebook(&self, name: &str, stamp: &str, code: &str) -> String {
+    pub(crate) fn notebook(&self, name: &str, stamp: &str, code: &str) -> String {
         self.notebook_with(name, stamp, "example==1.0", code)
     }
 
     /// A notebook with a requirement of its own.
-    pub(super) fn notebook_with(&self, name: &str, stamp: &str, requirement: &str, code: &str) -> String {
+    pub(crate) fn notebook_with(&self, name: &str, stamp: &str, requirement: &str, code: &str) -> String {
         let notebook = r#"{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}"#;
         let manifest = r#"{"version": 1, "metadata": {"appmode": "jupyter-static", "entrypoint": "notebook.ipynb"},
             "python": {"version": "3.11.2", "package_manager": {"name": "pip", "package_file": "requirements.txt"}},
@@ -215,7 +215,7 @@ impl Place {
     }
 
     /// A directory with these files, made anew.
-    pub(super) fn content(&self, name: &str, files: &[(&str, &str)]) -> String {
+    pub(crate) fn content(&self, name: &str, files: &[(&str, &str)]) -> String {
         let directory = self.path("content").join(name);
         let _ = fs::remove_dir_all(&directory);
         make(&directory, 0o755);
@@ -226,7 +226,7 @@ impl Place {
     }
 
     /// A job file with this specification, one `key: value` a line.
-    pub(super) fn job(&self, name: &str, spec: &str) -> String {
+    pub(crate) fn job(&self, name: &str, spec: &str) -> String {
         let spec: String = spec.lines().map(|line| format!("  {line}\n")).collect();
         let text = format!(
             "apiVersion: offhost.dev/v1alpha1\nkind: ContentJob\nmetadata:\n  name: {name}\nspec:\n{spec}"
@@ -237,18 +237,18 @@ impl Place {
     }
 
     /// Waits until a process has come to `meet NAME`.
-    pub(super) fn reached(&self, name: &str) {
+    pub(crate) fn reached(&self, name: &str) {
         let path = self.path("sync").join(format!("{name}.reached"));
         wait_for(name, LIMIT, || path.exists().then_some(()));
     }
 
     /// Lets processes that wait in `meet NAME` go on.
-    pub(super) fn go(&self, name: &str) {
+    pub(crate) fn go(&self, name: &str) {
         write(&self.path("sync").join(format!("{name}.go")), "", 0o644);
     }
 
     /// Forgets who was where.
-    pub(super) fn forget(&self) {
+    pub(crate) fn forget(&self) {
         for entry in fs::read_dir(self.path("sync")).expect("it is there").flatten() {
             let _ = fs::remove_file(entry.path());
         }
@@ -256,7 +256,7 @@ impl Place {
 
     /// Nothing that this place has started runs any more; the kernel may take a moment.
     #[track_caller]
-    pub(super) fn assert_no_process(&self, moment: Duration) {
+    pub(crate) fn assert_no_process(&self, moment: Duration) {
         let start = std::time::Instant::now();
         loop {
             let left = processes::of(self.dir.path());
@@ -268,15 +268,24 @@ impl Place {
         }
     }
 
+    /// Nothing that this place has started runs any more, but its server.
+    #[track_caller]
+    pub(crate) fn assert_no_process_but_server(&self) {
+        wait_for("the end of the processes", LIMIT, || {
+            let left = processes::of(self.dir.path());
+            left.iter().all(|process| process.name == "offhost").then_some(())
+        });
+    }
+
     /// Nothing of a job that is over is left, but results, bundles, environments and records.
     #[track_caller]
-    pub(super) fn assert_nothing_left(&self) {
+    pub(crate) fn assert_nothing_left(&self) {
         let left = served::leftovers(&self.seen("data"), &self.seen("temp"));
         assert!(left.is_empty(), "left behind: {left:#?}");
     }
 }
 
 /// The output of a child, once it has ended.
-pub(super) fn wait(child: Child) -> Done {
+pub(crate) fn wait(child: Child) -> Done {
     Done::of(child.wait_with_output().expect("it was started"))
 }

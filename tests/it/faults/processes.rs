@@ -8,15 +8,15 @@ use rustix::process::{Pid, Signal};
 use super::place::MARK;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Process {
-    pub(super) pid: i32,
-    pub(super) parent: i32,
+pub(crate) struct Process {
+    pub(crate) pid: i32,
+    pub(crate) parent: i32,
     /// File name of its program, cut off as the kernel does.
-    pub(super) name: String,
+    pub(crate) name: String,
 }
 
 /// The processes of the place in `dir`. Those that wait to be reaped are over and do not count.
-pub(super) fn of(dir: &Path) -> Vec<Process> {
+pub(crate) fn of(dir: &Path) -> Vec<Process> {
     let mark = format!("{MARK}={}\0", dir.display()).into_bytes();
     let entries = fs::read_dir("/proc").expect("/proc is mounted").flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
@@ -43,7 +43,7 @@ fn about(pid: i32) -> Option<Process> {
 }
 
 /// The helper that this `offhost` has started, and the first process of its sandbox.
-pub(super) fn helper_and_first(dir: &Path, offhost: u32) -> Option<(i32, i32)> {
+pub(crate) fn helper_and_first(dir: &Path, offhost: u32) -> Option<(i32, i32)> {
     let all = of(dir);
     let child = |parent: i32| {
         all.iter()
@@ -55,7 +55,7 @@ pub(super) fn helper_and_first(dir: &Path, offhost: u32) -> Option<(i32, i32)> {
 }
 
 /// Sends a signal; one that has ended meanwhile is no error.
-pub(super) fn send(pid: i32, signal: Signal) {
+pub(crate) fn send(pid: i32, signal: Signal) {
     let pid = Pid::from_raw(pid).expect("a process id is positive");
     let _ = rustix::process::kill_process(pid, signal);
 }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 /// Directories and files below `dir`, relative, with the text of each file.
-pub(super) fn tree(dir: &Path) -> BTreeMap<String, String> {
+pub(crate) fn tree(dir: &Path) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     let mut waiting = vec![PathBuf::new()];
     while let Some(relative) = waiting.pop() {
@@ -27,12 +27,12 @@ pub(super) fn tree(dir: &Path) -> BTreeMap<String, String> {
     found
 }
 
-fn lines(text: &str) -> String {
+pub(crate) fn lines(text: &str) -> String {
     format!("{text}\n").repeat(400)
 }
 
 /// The result that the interpreter makes of content with this stamp.
-pub(super) fn whole_result(stamp: &str) -> BTreeMap<String, String> {
+pub(crate) fn whole_result(stamp: &str) -> BTreeMap<String, String> {
     let parts = (1..=6).map(|part| {
         (
             format!("part-{part}.html"),
@@ -44,7 +44,7 @@ pub(super) fn whole_result(stamp: &str) -> BTreeMap<String, String> {
 }
 
 /// The number of the result that is served, and its files.
-pub(super) fn served(data: &Path, content: &str) -> Option<(u64, BTreeMap<String, String>)> {
+pub(crate) fn served(data: &Path, content: &str) -> Option<(u64, BTreeMap<String, String>)> {
     let variant = data.join("reports/v2").join(content).join("default");
     let target = fs::read_link(variant.join("active")).ok()?;
     let number = target.to_str()?.parse().expect("a link to a number");
@@ -53,7 +53,7 @@ pub(super) fn served(data: &Path, content: &str) -> Option<(u64, BTreeMap<String
 
 /// Asserts that what is served is one of these stamps' results, whole and finished. Gives its number and stamp.
 #[track_caller]
-pub(super) fn assert_whole<'a>(data: &Path, content: &str, stamps: &[&'a str]) -> Option<(u64, &'a str)> {
+pub(crate) fn assert_whole<'a>(data: &Path, content: &str, stamps: &[&'a str]) -> Option<(u64, &'a str)> {
     let (number, files) = served(data, content)?;
     let stamp = stamps
         .iter()
@@ -71,7 +71,7 @@ pub(super) fn assert_whole<'a>(data: &Path, content: &str, stamps: &[&'a str]) -
 
 /// Asserts that every environment that is in place is whole.
 #[track_caller]
-pub(super) fn assert_environments_whole(data: &Path) -> usize {
+pub(crate) fn assert_environments_whole(data: &Path) -> usize {
     let place = data.join("python-environments/pip/3.11.2");
     let keys: Vec<_> = names(&place)
         .into_iter()
@@ -92,7 +92,7 @@ pub(super) fn assert_environments_whole(data: &Path) -> usize {
     keys.len()
 }
 
-pub(super) fn names(dir: &Path) -> Vec<String> {
+pub(crate) fn names(dir: &Path) -> Vec<String> {
     let entries = fs::read_dir(dir).into_iter().flatten().flatten();
     let mut names: Vec<String> = entries
         .filter_map(|entry| entry.file_name().into_string().ok())
@@ -102,14 +102,14 @@ pub(super) fn names(dir: &Path) -> Vec<String> {
 }
 
 /// The numbers among the names of a directory.
-pub(super) fn numbers(dir: &Path) -> Vec<u64> {
+pub(crate) fn numbers(dir: &Path) -> Vec<u64> {
     let mut numbers: Vec<u64> = names(dir).iter().filter_map(|name| name.parse().ok()).collect();
     numbers.sort_unstable();
     numbers
 }
 
 /// The records of the jobs of a content item, oldest first.
-pub(super) fn jobs(data: &Path, content: &str) -> Vec<Value> {
+pub(crate) fn jobs(data: &Path, content: &str) -> Vec<Value> {
     let place = data.join("jobs").join(content);
     let mut records: Vec<Value> = names(&place)
         .iter()
@@ -121,7 +121,7 @@ pub(super) fn jobs(data: &Path, content: &str) -> Vec<Value> {
 }
 
 /// What should not be there when no job runs.
-pub(super) fn leftovers(data: &Path, temp: &Path) -> Vec<String> {
+pub(crate) fn leftovers(data: &Path, temp: &Path) -> Vec<String> {
     let mut left = Vec::new();
     for name in names(temp) {
         if name == "connect-workspaces" {

@@ -14,6 +14,21 @@ fn signal(child: &std::process::Child, signal: Signal) {
     processes::send(i32::try_from(child.id()).expect("a process id"), signal);
 }
 
+/// Waits until a signal was taken: of two that wait the system hands over the one with the lower number first.
+fn taken(child: &std::process::Child, signal: Signal) {
+    let status = format!("/proc/{}/status", child.id());
+    super::wait_for("a signal's end of waiting", LIMIT, || {
+        let status = std::fs::read_to_string(&status).expect("a process has a status");
+        let pending = status.lines().filter_map(|line| {
+            let (name, bits) = line.split_once(':')?;
+            matches!(name, "SigPnd" | "ShdPnd")
+                .then(|| u64::from_str_radix(bits.trim(), 16).expect("hexadecimal digits"))
+        });
+        let bit = 1_u64 << (signal.as_raw() - 1);
+        (pending.fold(0, |all, bits| all | bits) & bit == 0).then_some(())
+    });
+}
+
 /// A place where something is served, and a bundle whose process waits at a stage.
 fn waiting_at(stage: &str, code: &str) -> (Place, String) {
     let place = Place::with("[Sandbox]\nProcessLimit = 200");
@@ -83,6 +98,7 @@ fn a_second_signal_does_not_wait_for_a_process_that_does_not_listen() {
         place.reached(stage);
         let start = Instant::now();
         signal(&child, Signal::TERM);
+        taken(&child, Signal::TERM);
         std::thread::sleep(Duration::from_millis(50));
         signal(&child, Signal::INT);
         let done = place::wait(child);

@@ -4,27 +4,18 @@ use std::collections::BTreeMap;
 
 use offhost::api::job::{EnvVar, EnvVarSource, KeyRef, Parameter};
 use offhost::content::{
-    AppMode, BundleFacts, LanguageFacts, PythonFormat, PythonRequirements, RLock, RPackage, RRequirements,
+    AppMode, BundleFacts, LanguageFacts, NodeRequirements, PythonFormat, PythonRequirements, RLock, RPackage,
+    RRequirements,
 };
+use offhost::plan::ServeTask;
 use offhost::runtimes::LanguageName;
 
 use super::{World, env, repository};
 
 pub(crate) fn facts(app_mode: AppMode, entrypoint: &str) -> BundleFacts {
     BundleFacts {
-        app_mode,
         entrypoint: (!entrypoint.is_empty()).then(|| entrypoint.to_owned()),
-        category: None,
-        is_site: false,
-        site_output_dir: None,
-        languages: BTreeMap::new(),
-        image: None,
-        python: None,
-        r: None,
-        parameters: None,
-        hide_all_input: false,
-        hide_tagged_input: false,
-        inferred: Vec::new(),
+        ..BundleFacts::of(app_mode)
     }
 }
 
@@ -150,4 +141,68 @@ pub(crate) fn variable(name: &str, value: &str) -> EnvVar {
         value: Some(value.to_owned()),
         value_from: None,
     }
+}
+
+/// A Node.js application with packages, of which a command is run.
+pub(crate) fn node() -> World {
+    let mut facts = facts(AppMode::Nodejs, "app.js");
+    facts.languages.insert(
+        LanguageName::Nodejs,
+        LanguageFacts {
+            version: Some("22.11.0".to_owned()),
+            requires: Some("^22 || >=24".to_owned()),
+            manage_packages: None,
+        },
+    );
+    facts.node = Some(NodeRequirements {
+        digest: "6f1ed002ab5595859014ebf0951522d9".to_owned(),
+    });
+    let mut world = World::of(facts);
+    world.task.spec.command = ["node", "seed.js"].map(str::to_owned).to_vec();
+    world
+}
+
+/// An application of a kind, without packages, served at `/content/sales`.
+pub(crate) fn application(app_mode: AppMode, entrypoint: &str) -> World {
+    let mut facts = facts(app_mode, entrypoint);
+    for language in app_mode.kind().languages {
+        facts.languages.insert(*language, LanguageFacts::default());
+    }
+    let mut world = World::of(facts);
+    world.task.serve = Some(ServeTask::at("/content/sales"));
+    world
+}
+
+/// An application of each kind that has a process.
+pub(crate) fn applications() -> Vec<World> {
+    let mut quarto = application(AppMode::QuartoShiny, "doc.qmd");
+    let python = application(AppMode::QuartoShiny, "doc.qmd");
+    quarto
+        .task
+        .facts
+        .languages
+        .insert(LanguageName::R, LanguageFacts::default());
+    let mut worlds = vec![quarto, python];
+    worlds[1]
+        .task
+        .facts
+        .languages
+        .insert(LanguageName::Python, LanguageFacts::default());
+    let others = [
+        (AppMode::Shiny, ""),
+        (AppMode::RmdShiny, "index.Rmd"),
+        (AppMode::Api, "plumber.R"),
+        (AppMode::PythonApi, "app:create_app"),
+        (AppMode::PythonFastapi, "app"),
+        (AppMode::PythonDash, "app"),
+        (AppMode::PythonStreamlit, "app.py"),
+        (AppMode::PythonBokeh, "app"),
+        (AppMode::PythonPanel, "app"),
+        (AppMode::PythonShiny, "shiny.express.app:app_2e_py"),
+        (AppMode::PythonGradio, "app"),
+        (AppMode::JupyterVoila, "book.ipynb"),
+        (AppMode::Nodejs, "app.js"),
+    ];
+    worlds.extend(others.map(|(app_mode, entrypoint)| application(app_mode, entrypoint)));
+    worlds
 }

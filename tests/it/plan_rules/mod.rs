@@ -3,9 +3,11 @@
 mod accounts;
 mod commands;
 mod environment;
+mod node;
 mod packages;
 mod pods;
 mod results;
+mod serving;
 mod view;
 
 use std::path::Path;
@@ -13,7 +15,9 @@ use std::path::Path;
 use offhost::plan::{Access, EnvValue, Plan, ProcessPlan, Purpose, Source};
 use offhost::sandbox::build;
 
-use crate::plan_fixture::{World, notebook, place, quarto_document, quarto_site, report, script, site};
+use crate::plan_fixture::{
+    World, applications, node, notebook, place, quarto_document, quarto_site, report, script, site,
+};
 
 pub(crate) fn task_of(world: &World) -> ProcessPlan {
     let mut processes = world.plan().expect("it can be planned").processes;
@@ -30,7 +34,7 @@ pub(crate) fn value<'a>(process: &'a ProcessPlan, name: &str) -> Option<&'a str>
 pub(crate) fn path_of(purpose: &Purpose) -> &str {
     match purpose {
         Purpose::Install(key) => &key.path,
-        Purpose::Task(_) => panic!("{purpose:?} installs nothing"),
+        Purpose::Task(_) | Purpose::Serve | Purpose::Build => panic!("{purpose:?} installs nothing"),
     }
 }
 
@@ -48,9 +52,11 @@ pub(crate) fn everything() -> Vec<World> {
             quarto_document(),
             quarto_site(),
             script(),
+            node(),
         ]
     };
-    local().into_iter().chain(local().map(World::in_pod)).collect()
+    let all = || local().into_iter().chain(applications());
+    all().chain(all().map(World::in_pod)).collect()
 }
 
 /// What holds for every plan, whatever it is for.

@@ -1,13 +1,14 @@
 //! Whole Pods, as a person would read them, kept in `tests/golden`.
 
 use k8s_openapi::api::core::v1::Pod;
+use offhost::content::AppMode;
 use offhost::pod::{Delivery, build};
 use offhost::runtimes::{VolumeMount, VolumeSource, VolumeTarget};
 use offhost::settings::values::parse_toleration;
 use offhost::settings::{Amounts, Devices};
 
 use super::{last, place};
-use crate::plan_fixture::{World, env, notebook, report, script, site};
+use crate::plan_fixture::{World, application, env, node, notebook, report, script, site};
 
 fn check(name: &str, pod: &Pod) {
     let mut settings = insta::Settings::clone_current();
@@ -28,6 +29,17 @@ fn a_report_with_parameters_a_secret_and_a_supervisor() {
     check("pod-report", &last(&report().in_pod(), &place()).1);
 }
 
+/// Proves: PK5 (P), AP1 (P), OH4 (P)
+#[test]
+fn applications() {
+    check(
+        "pod-app-shiny",
+        &last(&application(AppMode::Shiny, "").in_pod(), &place()).1,
+    );
+    let world = application(AppMode::PythonFastapi, "app").in_pod();
+    check("pod-app-fastapi", &last(&world, &place()).1);
+}
+
 /// Proves: PK1 (P)
 #[test]
 fn an_installation_of_r_packages() {
@@ -44,6 +56,13 @@ fn an_installation_of_python_packages() {
         ..Amounts::default()
     };
     check("pod-install-python", &first(&world));
+}
+
+/// Proves: PK5 (P)
+#[test]
+fn an_installation_of_node_packages_and_what_uses_them() {
+    check("pod-install-node", &first(&node().in_pod()));
+    check("pod-node", &last(&node().in_pod(), &place()).1);
 }
 
 /// Proves: PK3 (P)

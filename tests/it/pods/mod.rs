@@ -1,5 +1,6 @@
 //! Pods: what a plan becomes on a cluster.
 
+mod builds;
 mod golden;
 mod oracle;
 mod parity;

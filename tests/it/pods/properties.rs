@@ -1,15 +1,15 @@
-//! What holds for the Pods of any job.
+//! What holds for the Pods of any job and any application.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use k8s_openapi::api::core::v1::{Pod, VolumeMount};
-use offhost::pod::build;
+use offhost::plan::Purpose;
 use offhost::settings::values::{is_label_value, is_qualified_name, parse_object_name};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 
-use super::random_jobs::random_jobs;
+use super::random_jobs::{RandomJob, random_apps, random_jobs};
 use super::restricted::{containers, violations};
 use super::{content, mounts, spec};
 
@@ -136,34 +136,55 @@ proptest! {
     /// Proves: OH4 (P), FS4 (P), PW3 (P), SB4 (P), SC7 (P)
     #[test]
     fn any_job_becomes_a_sound_pod(job in random_jobs()) {
-        let Some(plan) = job.plan() else { return Ok(()) };
-        for process in &plan.processes {
-            let pod = build(&plan, process, &job.place);
-            prop_assert_eq!(violations(&pod), Vec::<String>::new());
-            check_mounts(&pod)?;
-            check_names(&pod)?;
-            check_resources(&pod)?;
-            let written = serde_json::to_string(&pod).expect("a Pod is JSON");
-            let again = build(&plan, process, &job.place);
-            prop_assert_eq!(&written, &serde_json::to_string(&again).expect("a Pod is JSON"));
-            prop_assert!(!written.contains(":null"), "{}", written);
-            let token = spec(&pod).automount_service_account_token;
-            let asked = job.place.service_account_name.is_some() && process.purpose.process_name() == "task";
-            prop_assert_eq!(token, Some(asked));
-            prop_assert_eq!(spec(&pod).enable_service_links, Some(false));
-            prop_assert!(content(&pod).args.is_some() && spec(&pod).active_deadline_seconds.is_none());
-        }
+        check(&job)?;
     }
+
+    /// Proves: OH4 (P), FS4 (P), PW3 (P), SB4 (P), SC7 (P)
+    #[test]
+    fn any_application_becomes_a_sound_pod(app in random_apps()) {
+        check(&app)?;
+    }
+}
+
+fn check(job: &RandomJob) -> Result<(), TestCaseError> {
+    let Some(plan) = job.plan() else { return Ok(()) };
+    for (process, pod) in plan.processes.iter().zip(job.pods()) {
+        prop_assert_eq!(violations(&pod), Vec::<String>::new());
+        check_mounts(&pod)?;
+        check_names(&pod)?;
+        check_resources(&pod)?;
+        let written = serde_json::to_string(&pod).expect("a Pod is JSON");
+        prop_assert!(!written.contains(":null"), "{}", written);
+        let token = spec(&pod).automount_service_account_token;
+        let is_install = matches!(process.purpose, Purpose::Install(_));
+        let asked = job.place.service_account_name.is_some() && !is_install;
+        prop_assert_eq!(token, Some(asked));
+        prop_assert_eq!(spec(&pod).enable_service_links, Some(false));
+        prop_assert!(content(&pod).args.is_some() && spec(&pod).active_deadline_seconds.is_none());
+        let serves = process.purpose == Purpose::Serve;
+        prop_assert_eq!(content(&pod).ports.is_some(), serves);
+        prop_assert_eq!(pod.metadata.finalizers.is_none(), serves);
+        let owner = &pod.metadata.owner_references.as_ref().expect("it has an owner")[0];
+        prop_assert_eq!(&owner.kind, if serves { "ContentApp" } else { "ContentJob" });
+    }
+    prop_assert_eq!(job.pods(), job.pods());
+    Ok(())
 }
 
 #[test]
 fn nearly_every_random_job_can_be_planned() {
     let mut runner = proptest::test_runner::TestRunner::deterministic();
-    let planned = (0..500)
-        .filter(|_| {
-            let job = random_jobs().new_tree(&mut runner).expect("a job").current();
-            job.plan().is_some()
-        })
-        .count();
-    assert!(planned > 300, "{planned} of 500");
+    for strategy in [random_jobs().boxed(), random_apps().boxed()] {
+        let planned = (0..500)
+            .filter(|_| {
+                strategy
+                    .new_tree(&mut runner)
+                    .expect("a job")
+                    .current()
+                    .plan()
+                    .is_some()
+            })
+            .count();
+        assert!(planned > 300, "{planned} of 500");
+    }
 }

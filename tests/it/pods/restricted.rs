@@ -1,6 +1,6 @@
 //! The Pod Security Standard `restricted`, and what this project promises beyond it, as a check of its own.
 
-use k8s_openapi::api::core::v1::{Container, Pod, PodSpec, Volume};
+use k8s_openapi::api::core::v1::{Container, ContainerPort, Pod, PodSpec, Volume};
 
 use super::spec;
 
@@ -76,6 +76,14 @@ fn is_allowed(volume: &Volume) -> bool {
     })
 }
 
+/// An application has two ports, and none of them at its node.
+fn is_own_port(port: &ContainerPort) -> bool {
+    matches!(port.name.as_deref(), Some("app" | "status"))
+        && port.container_port > 1024
+        && port.host_port.is_none()
+        && port.host_ip.is_none()
+}
+
 fn of_container(container: &Container) -> Vec<&'static str> {
     let Some(context) = &container.security_context else {
         return vec!["no securityContext"];
@@ -106,7 +114,7 @@ fn of_container(container: &Container) -> Vec<&'static str> {
             "procMount or seccomp",
         ),
         (
-            container.ports.is_none() && container.lifecycle.is_none(),
+            container.ports.iter().flatten().all(is_own_port) && container.lifecycle.is_none(),
             "ports or hooks",
         ),
         (container.stdin.is_none() && container.tty.is_none(), "a terminal"),

@@ -279,7 +279,7 @@ async fn every_call(life: &Life, least: usize, faults: &[Fault], dies: bool) {
 }
 
 /// The call is not made, or it is and nobody hears of it.
-const DEATHS: [Fault; 2] = [Fault::Refused(503, "the controller is dead"), Fault::Lost];
+pub(super) const DEATHS: [Fault; 2] = [Fault::Refused(503, "the controller is dead"), Fault::Lost];
 
 /// Proves: OH2 (P), RD3 (P)
 #[tokio::test(start_paused = true)]
@@ -312,7 +312,7 @@ async fn a_suspended_job_does_not_run_wherever_the_controller_dies() {
 }
 
 /// What an API server answers in bad times.
-const TROUBLE: [Fault; 8] = [
+pub(super) const TROUBLE: [Fault; 8] = [
     Fault::Refused(409, "the object has been modified"),
     Fault::Refused(410, "the object is gone"),
     Fault::Refused(

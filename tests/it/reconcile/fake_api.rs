@@ -335,6 +335,7 @@ impl State {
     }
 
     fn create(&mut self, resource: &str, mut object: Value) -> Answer {
+        fill_in(resource, &mut object);
         let name = object["metadata"]["name"].as_str().expect("a name").to_owned();
         if self.find(resource, &name).is_ok() {
             return Err(status(409, "AlreadyExists", "there is one"));
@@ -344,7 +345,7 @@ impl State {
         object["metadata"]["namespace"] = json!(NAMESPACE);
         object["metadata"]["generation"] = json!(1);
         object["metadata"]["creationTimestamp"] = json!(self.now());
-        if resource == "contentjobs" {
+        if matches!(resource, "contentjobs" | "contentapps") {
             object.as_object_mut().unwrap().remove("status");
         }
         if resource == "pods" {
@@ -426,16 +427,14 @@ impl State {
         let mut gone = object.clone();
         gone["metadata"]["resourceVersion"] = json!(self.version.to_string());
         self.tell(resource, "DELETED", &gone);
-        let owned: Vec<String> = self
+        let owned: Vec<(String, String)> = self
             .objects
             .iter()
-            .filter(|((kind, _), pod)| {
-                kind == "pods" && pod["metadata"]["ownerReferences"][0]["uid"] == object["metadata"]["uid"]
-            })
-            .map(|((_, name), _)| name.clone())
+            .filter(|(_, owned)| owned["metadata"]["ownerReferences"][0]["uid"] == object["metadata"]["uid"])
+            .map(|(key, _)| key.clone())
             .collect();
-        for pod in owned {
-            let _ = self.delete("pods", &pod, &json!({}));
+        for (kind, name) in owned {
+            let _ = self.delete(&kind, &name, &json!({}));
         }
     }
 
@@ -478,6 +477,23 @@ impl State {
 /// A time as the API server writes it.
 fn whole(time: Timestamp) -> String {
     Timestamp::from_second(time.as_second()).unwrap().to_string()
+}
+
+/// What the definition of jobs has defaults for.
+fn fill_in(resource: &str, object: &mut Value) {
+    let Some(spec) = object.get_mut("spec").filter(|_| resource == "contentjobs") else {
+        return;
+    };
+    for (name, value) in [
+        ("activation", json!("OnSuccess")),
+        ("retries", json!(0)),
+        ("startDeadlineSeconds", json!(3600)),
+        ("suspended", json!(false)),
+    ] {
+        if spec.get(name).is_none() {
+            spec[name] = value;
+        }
+    }
 }
 
 fn has_ended(pod: &Value) -> bool {

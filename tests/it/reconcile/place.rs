@@ -1,14 +1,16 @@
 //! A cluster for one controller at a time: the API server in memory, a volume on disk, a node that runs Pods at a word.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use offhost::asked::Sealing;
 use offhost::controller::adopt::adopt;
 use offhost::controller::api::Calls;
+use offhost::controller::apps::{self, Apps, PodFleet};
 use offhost::controller::context::{Clock, Context, Held, Paces, Site};
 use offhost::controller::disk::Disk;
 use offhost::controller::events::{events, publish};
@@ -19,12 +21,14 @@ use offhost::controller::schedule::{Key, Outcome};
 use offhost::controller::view::View;
 use offhost::controller::volume::Volume;
 use offhost::controller::worker::{Asked, triggers};
+use offhost::hub::{self, HubInbox, HubOptions};
 use offhost::pod::Delivery;
 use offhost::settings::Settings;
 use offhost::telemetry::metrics::Metrics;
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::fake_api::{FakeApi, NAMESPACE};
 use crate::plan_fixture;
@@ -35,6 +39,8 @@ pub(super) const RUNTIMES: &str = "
     installations: [{version: 4.2.2, path: /usr/bin/R}]
   python:
     installations: [{version: 3.11.2, path: /usr/bin/python3}]
+  nodejs:
+    installations: [{version: 18.20.4, path: /usr/bin/node}]
 ";
 
 /// Everything that outlives a controller.
@@ -79,8 +85,39 @@ impl Place {
             )],
         );
         place.incoming(
+            "asked",
+            &[(
+                "asked.Rmd",
+                "---\ntitle: T\noutput: html_document\nparams:\n  region: north\n---\n\nText.\n",
+            )],
+        );
+        place.incoming(
+            "secret",
+            &[(
+                "secret.Rmd",
+                "---\ntitle: T\noutput: html_document\nparams:\n  region: north\n  key: {value: none, input: password}\n  table: {value: '', input: file}\n---\n\nText.\n",
+            )],
+        );
+        place.incoming(
             "notebook",
             &[("book.py", "print(1)\n"), ("requirements.txt", "six==1.16.0\n")],
+        );
+        place.incoming(
+            "node",
+            &[
+                ("app.js", ""),
+                ("package.json", r#"{"dependencies": {"ms": "2.1.3"}}"#),
+                ("package-lock.json", r#"{"lockfileVersion": 3, "packages": {}}"#),
+            ],
+        );
+        place.incoming("shiny", &[("app.R", "shinyApp(ui, server)\n")]);
+        place.incoming("pages", &[("index.html", "<p>Text.</p>\n")]);
+        place.incoming(
+            "flask",
+            &[
+                ("app.py", "from flask import Flask\napp = Flask(__name__)\n"),
+                ("requirements.txt", "flask\n"),
+            ],
         );
         place
     }
@@ -117,6 +154,17 @@ impl Place {
         self.api.put("contentjobs", job);
     }
 
+    /// Somebody applies an application.
+    pub(super) fn apply_app(&self, name: &str, spec: Value) {
+        let app = json!({
+            "apiVersion": "offhost.dev/v1alpha1",
+            "kind": "ContentApp",
+            "metadata": {"name": name},
+            "spec": spec,
+        });
+        self.api.put("contentapps", app);
+    }
+
     pub(super) fn job(&self, name: &str) -> Option<Value> {
         self.api.get("contentjobs", name)
     }
@@ -129,15 +177,12 @@ impl Place {
     }
 
     pub(super) fn condition(&self, name: &str, kind: &str) -> Value {
-        let job = self.job(name).unwrap_or_default();
-        let conditions = job["status"]["conditions"]
-            .as_array()
-            .cloned()
-            .unwrap_or_default();
-        conditions
-            .into_iter()
-            .find(|condition| condition["type"] == kind)
-            .unwrap_or_default()
+        condition_of(&self.job(name).unwrap_or_default(), kind)
+    }
+
+    /// Of an application.
+    pub(super) fn app_condition(&self, name: &str, kind: &str) -> Value {
+        condition_of(&self.api.get("contentapps", name).unwrap_or_default(), kind)
     }
 
     /// A controller that has just become leader.
@@ -146,6 +191,7 @@ impl Place {
         let view = Arc::new(View::new());
         let (sender, asked) = triggers();
         let (events, waiting) = events();
+        let (hub, inbox) = hub::channel();
         let client = self.api.client();
         let tenure = Tenure::default();
         tenure.set(Some(
@@ -154,6 +200,7 @@ impl Place {
         let time = self.time.clone();
         let context = Arc::new(Context {
             calls: Calls::new(&client, NAMESPACE),
+            apps: Arc::new(Apps::new(hub)),
             view: view.clone(),
             disk: Disk::new(Arc::new(Volume::open(&self.settings).unwrap())),
             settings: self.settings.clone(),
@@ -171,6 +218,7 @@ impl Place {
                 Timestamp::from_second(time.load(Ordering::SeqCst)).unwrap()
             })),
             held: Held::default(),
+            sealing: Arc::new(sealing()).into(),
             paces: Paces::default(),
         });
         let controller = Controller {
@@ -178,6 +226,8 @@ impl Place {
             api: self.api.clone(),
             asked,
             due: BTreeMap::new(),
+            inbox: Some(inbox),
+            beside: Vec::new(),
             publisher: tokio::spawn(publish(client, "test".to_owned(), waiting)),
         };
         // What an earlier one was doing on the volume ends with its process.
@@ -199,6 +249,8 @@ impl Place {
             let deleted = !pod["metadata"]["deletionTimestamp"].is_null();
             match pod["status"]["phase"].as_str() {
                 Some("Pending") if !deleted => self.api.edit("pods", name, started),
+                // An application goes on until it is told to end.
+                Some("Running") if !deleted && is_serving(&pod) => {}
                 Some("Running") => {
                     let code = if deleted { 143 } else { exit_code };
                     if code == 0 {
@@ -221,12 +273,22 @@ impl Place {
             };
             let file = match mount["mountPath"].as_str() {
                 Some("/opt/rstudio-connect/mnt/report") => "index.html",
+                _ if below.starts_with("node-environments/") && below.contains(".staging") => {
+                    "node_modules/ms.js"
+                }
                 _ if below.contains(".staging") => "pyvenv.cfg",
                 _ => continue,
             };
-            std::fs::write(self.data(below).join(file), "made by the process").unwrap();
+            let path = self.data(below).join(file);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "made by the process").unwrap();
         }
     }
+}
+
+/// What gateways and controllers seal with.
+pub(super) fn sealing() -> Sealing {
+    Sealing::new([7; 32])
 }
 
 /// An account of this machine that content can run as.
@@ -235,6 +297,18 @@ pub(super) fn account() -> String {
         return "nobody".to_owned();
     }
     rustix::process::geteuid().as_raw().to_string()
+}
+
+fn is_serving(pod: &Value) -> bool {
+    pod["metadata"]["ownerReferences"][0]["kind"] == "ContentApp"
+}
+
+fn condition_of(object: &Value, kind: &str) -> Value {
+    let conditions = object["status"]["conditions"].as_array().cloned();
+    let mut conditions = conditions.unwrap_or_default().into_iter();
+    conditions
+        .find(|condition| condition["type"] == kind)
+        .unwrap_or_default()
 }
 
 fn started(pod: &mut Value) {
@@ -273,6 +347,10 @@ pub(super) struct Controller {
     asked: Asked,
     /// When jobs are to be looked at again.
     due: BTreeMap<Key, Timestamp>,
+    /// What the hub reads, until it runs.
+    inbox: Option<HubInbox>,
+    /// The hub, and what has applications looked at when their processes change.
+    beside: Vec<AbortOnDropHandle<()>>,
     publisher: JoinHandle<()>,
 }
 
@@ -317,6 +395,24 @@ impl Controller {
         false
     }
 
+    /// From now on applications have processes: the hub of this leader runs.
+    pub(super) fn serve(&mut self) {
+        let Some(inbox) = self.inbox.take() else { return };
+        let fleet = Arc::new(PodFleet::new(self.context.clone()));
+        apps::adopt(&self.context, &fleet);
+        let options = HubOptions {
+            term: 1,
+            // There are none, so that none has to be waited for.
+            gateways: Some(BTreeSet::new()),
+            ..HubOptions::default()
+        };
+        let (apps, view) = (self.context.apps.clone(), self.context.view.clone());
+        self.beside = vec![
+            AbortOnDropHandle::new(tokio::spawn(hub::run(inbox, fleet, options))),
+            AbortOnDropHandle::new(tokio::spawn(apps::tell_of_changes(apps, view))),
+        ];
+    }
+
     /// One look at a job.
     pub(super) async fn look(&self, name: &str) -> Outcome {
         Box::pin(look(self.context.clone(), Key::from(name))).await
@@ -330,6 +426,11 @@ impl Controller {
             view.job_seen(serde_json::from_value(job).unwrap());
         }
         view.jobs_listed();
+        view.apps.apps.begin_list();
+        for app in self.api.all("contentapps") {
+            view.app_seen(serde_json::from_value(app).unwrap());
+        }
+        view.apps_listed();
         view.pods.begin_list();
         for pod in self.api.all("pods") {
             view.pod_seen(serde_json::from_value(pod).unwrap());

@@ -217,6 +217,27 @@ async fn a_person_s_installation_is_done_by_the_shared_one() {
     assert_eq!(place.api.all("pods").len(), 1);
 }
 
+/// Proves: PK5 (P)
+#[tokio::test(start_paused = true)]
+async fn packages_of_node_are_installed_by_a_job_of_their_own() {
+    let place = Place::new();
+    let mut controller = place.controller().await;
+    place.apply(
+        "seed",
+        json!({"content": "site", "bundle": {"path": "node"}, "task": "Run", "command": ["node", "app.js"]}),
+    );
+    rounds(&place, &mut controller, 6, 0).await;
+    assert_eq!(place.succeeded("seed").0, "True");
+    let jobs = place.api.all("contentjobs");
+    let install = jobs
+        .iter()
+        .find(|job| job["metadata"]["name"] != "seed")
+        .expect("a job installs");
+    assert_eq!(install["spec"]["language"], "Node");
+    assert_eq!(install["spec"]["runtime"]["nodejs"], "18.20.4");
+    assert_eq!(place.api.all("pods").len(), 2);
+}
+
 /// An archive with one file.
 fn archive() -> Vec<u8> {
     let mut tar = tar::Builder::new(flate2::write::GzEncoder::new(

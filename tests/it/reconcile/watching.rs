@@ -137,8 +137,11 @@ async fn a_replica_that_sees_nothing_says_why() {
     watching.api.set_down(true);
     sleep(Duration::from_secs(5)).await;
     let waits = watching.view.health.waits_for();
-    assert_eq!(waits.len(), 3, "{waits:?}");
-    assert!(waits[0].contains("contentjobs can not be listed"), "{waits:?}");
+    let kinds = ["contentapps", "contentjobs", "events", "pods"];
+    assert_eq!(waits.len(), kinds.len(), "{waits:?}");
+    for (kind, said) in kinds.iter().zip(&waits) {
+        assert!(said.contains(&format!("{kind} can not be listed")), "{waits:?}");
+    }
 }
 
 /// Proves: OH1 (P)

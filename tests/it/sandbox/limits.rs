@@ -89,9 +89,82 @@ fn processes_can_be_limited_in_number() {
             ..group(&rig)
         });
         // Two of the twenty are the first process and this one.
-        assert_eq!(rig.run(&spec).good(), "refused after 18\n");
+        let outcome = rig.run(&spec);
+        assert_eq!(outcome.ended.as_ref().unwrap().met.refused_processes, 1);
+        assert_eq!(outcome.good(), "refused after 18\n");
         assert_eq!(groups_left(&rig), [""; 0]);
     });
+}
+
+/// Proves: PK10 (L)
+#[test]
+fn a_process_that_waits_for_processors_is_told_how_long() {
+    let test = "a_process_that_waits_for_processors_is_told_how_long";
+    in_modes(test, &ROOT_MODES, |rig| {
+        if !has_controller("cpu") {
+            println!("SKIPPED {test}: no cpu controller here");
+            return;
+        }
+        // A fifth of a second of work by a twentieth of a processor: less than its share of a machine that is busy.
+        let script = "import time\nwhile time.process_time() < 0.2: pass\nprint('done')";
+        let mut spec = rig.python(script, &[]);
+        let free = rig.run(&spec).ended.unwrap();
+        assert_eq!(free.met.throttled_ms, 0);
+        spec.cgroup = Some(CgroupSpec {
+            cpu_millis: Some(50),
+            ..group(&rig)
+        });
+        let outcome = rig.run(&spec);
+        // Most of four seconds, of which a busy machine takes a part away.
+        let waited = outcome.ended.as_ref().unwrap().met.throttled_ms;
+        assert!(waited > 300, "{outcome:?}");
+        assert_eq!(outcome.good(), "done\n");
+        assert_eq!(groups_left(&rig), [""; 0]);
+    });
+}
+
+/// Proves: PK10 (L)
+#[test]
+fn a_file_that_grows_too_large_ends_its_process() {
+    in_each_mode("a_file_that_grows_too_large_ends_its_process", |rig| {
+        let cwd = rig.own_directory("cwd");
+        let mut spec = rig.sh("dd if=/dev/zero of=big bs=1024 count=4096 2>/dev/null");
+        spec.cwd.clone_from(&cwd);
+        spec.rlimits = vec![Rlimit {
+            resource: RlimitName::Fsize,
+            limit: 1 << 20,
+        }];
+        let ended = rig.run(&spec).ended.unwrap();
+        let by_signal = ended.signal == Some(libc::SIGXFSZ) || ended.code == Some(128 + libc::SIGXFSZ);
+        assert!(by_signal, "{ended:?}");
+        assert_eq!(fs::metadata(cwd.join("big")).unwrap().len(), 1 << 20);
+    });
+}
+
+/// Proves: PK10 (L)
+#[test]
+fn a_limit_above_that_of_the_machine_is_lowered_to_it_and_told() {
+    in_each_mode(
+        "a_limit_above_that_of_the_machine_is_lowered_to_it_and_told",
+        |rig| {
+            // As a service manager does that lets nothing be raised.
+            let rig = rig.with(
+                "prlimit --nofile=256:256 setpriv --bounding-set=-sys_resource --inh-caps=-sys_resource",
+            );
+            let mut spec = rig.sh("ulimit -n");
+            spec.rlimits = vec![Rlimit {
+                resource: RlimitName::Nofile,
+                limit: 100_000,
+            }];
+            let outcome = rig.run(&spec);
+            let layers = outcome.ended.as_ref().unwrap().layers.join("\n");
+            assert!(
+                layers.contains("nofile limit not in force: this machine allows 256 at most"),
+                "{layers}"
+            );
+            assert_eq!(outcome.good(), "256\n");
+        },
+    );
 }
 
 /// Proves: SB9 (L)

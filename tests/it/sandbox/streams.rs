@@ -1,45 +1,120 @@
 //! Exit codes, signals and bytes pass through as they were.
 
-use std::io::{Read, Write};
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::fd::AsFd;
-use std::process::Stdio;
+use std::os::unix::fs::OpenOptionsExt;
+use std::process::{Child, Command, Stdio};
 
-use offhost::local::launcher::Streams;
+use offhost::local::launcher::{Ended, Streams};
 
-use super::support::in_each_mode;
+use super::support::{PYTHON, Rig, in_each_mode};
+
+/// What a job writes to: its end is told alike.
+#[derive(Clone, Copy, Debug)]
+enum Output {
+    Pipe,
+    Terminal,
+    File,
+}
+
+/// A terminal that nobody reads, held open by a process of its own until this is dropped.
+struct Terminal {
+    holder: Child,
+    path: String,
+}
+
+impl Terminal {
+    fn open() -> Self {
+        let code = "import os, pty, sys\nmaster, slave = pty.openpty()\n\
+                    print(os.ttyname(slave), flush=True)\nsys.stdin.read()";
+        let mut holder = Command::new(PYTHON)
+            .args(["-I", "-S", "-c", code])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut path = String::new();
+        BufReader::new(holder.stdout.take().unwrap())
+            .read_line(&mut path)
+            .unwrap();
+        let path = path.trim().to_owned();
+        Self { holder, path }
+    }
+
+    fn stream(&self) -> File {
+        let mut options = File::options();
+        options.read(true).write(true).custom_flags(libc::O_NOCTTY);
+        options.open(&self.path).unwrap()
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        drop(self.holder.stdin.take());
+        let _ = self.holder.wait();
+    }
+}
+
+/// Runs this with that as standard streams; its end.
+fn end_of(rig: &Rig, script: &str, output: Output, terminal: &Terminal) -> Ended {
+    let file = match output {
+        Output::Pipe => return rig.run(&rig.sh(script)).ended.unwrap(),
+        Output::Terminal => terminal.stream(),
+        Output::File => tempfile::tempfile().unwrap(),
+    };
+    let streams = Streams {
+        stdin: file.try_clone().unwrap().into(),
+        stdout: file.try_clone().unwrap().into(),
+        stderr: file.into(),
+    };
+    let mut running = rig.launch(&rig.sh(script), streams).unwrap();
+    let layers = running.wait_started().unwrap();
+    running.wait(layers).unwrap()
+}
 
 /// Proves: SB8 (L), PK10 (L)
 #[test]
 fn every_exit_code_is_reported() {
     in_each_mode("every_exit_code_is_reported", |rig| {
-        for code in (0..=255)
-            .step_by(5)
-            .chain([1, 2, 70, 124, 125, 126, 127, 128, 129, 137, 254])
-        {
-            let ended = rig.run(&rig.sh(&format!("exit {code}"))).ended.unwrap();
-            assert_eq!((ended.code, ended.signal, ended.cause), (Some(code), None, None));
+        let terminal = Terminal::open();
+        for code in 0..=255_u8 {
+            // Each code through one of them, and in every mode through another.
+            let outputs = [Output::Pipe, Output::Terminal, Output::File];
+            let output = outputs[(usize::from(code) + rig.mode as usize) % 3];
+            let ended = end_of(&rig, &format!("exit {code}"), output, &terminal);
+            let wanted = (Some(i32::from(code)), None, None);
+            assert_eq!((ended.code, ended.signal, ended.cause), wanted, "{output:?}");
         }
     });
 }
 
 /// Proves: SB8 (L), PK10 (L)
 #[test]
-fn every_fatal_signal_is_reported() {
-    in_each_mode("every_fatal_signal_is_reported", |rig| {
+fn every_signal_is_reported_if_it_ends() {
+    in_each_mode("every_signal_is_reported_if_it_ends", |rig| {
         let harmless = [libc::SIGCHLD, libc::SIGCONT, libc::SIGURG, libc::SIGWINCH];
+        let terminal = Terminal::open();
         let stops = [libc::SIGSTOP, libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU];
-        // 32 and 33 belong to the C library.
-        for signal in (1..=31).chain([34, 50, 64]) {
-            if harmless.contains(&signal) || stops.contains(&signal) {
-                continue;
+        for signal in 1..=64 {
+            for output in [Output::Pipe, Output::Terminal, Output::File] {
+                // What stops is woken up; in a session without a terminal, all stops but the first are not taken.
+                let woken = if stops.contains(&signal) {
+                    "(sleep 0.05; kill -CONT $$) & "
+                } else {
+                    ""
+                };
+                let script = format!("cd /tmp; ulimit -c 0; {woken}kill -{signal} $$; exit 99");
+                let ended = end_of(&rig, &script, output, &terminal);
+                let goes_on = harmless.contains(&signal) || stops.contains(&signal);
+                let wanted = if goes_on {
+                    (Some(99), None, None)
+                } else {
+                    (None, Some(signal), None)
+                };
+                let got = (ended.code, ended.signal, ended.cause);
+                assert_eq!(got, wanted, "signal {signal} with {output:?}");
             }
-            let mut spec = rig.sh(&format!("ulimit -c 0; kill -{signal} $$; exit 99"));
-            spec.cwd = "/tmp".into();
-            let ended = rig.run(&spec).ended.unwrap();
-            assert_eq!(
-                (ended.code, ended.signal, ended.cause),
-                (None, Some(signal), None)
-            );
         }
     });
 }
@@ -47,7 +122,7 @@ fn every_fatal_signal_is_reported() {
 /// Proves: SB8 (L)
 #[test]
 fn bytes_pass_in_and_out_as_they_are() {
-    const SIZE: usize = 64 << 20;
+    let size = std::env::var("OFFHOST_TEST_BYTES").map_or(64 << 20, |text| text.parse().unwrap());
     in_each_mode("bytes_pass_in_and_out_as_they_are", |rig| {
         let (theirs, ours) = std::io::pipe().unwrap();
         let streams = Streams {
@@ -58,7 +133,7 @@ fn bytes_pass_in_and_out_as_they_are() {
         let mut running = rig.launch(&rig.spec(&["/bin/cat"]), streams).unwrap();
         let writer = std::thread::spawn(move || {
             let mut ours = ours;
-            for block in blocks(SIZE) {
+            for block in blocks(size) {
                 ours.write_all(&block).unwrap();
             }
         });
@@ -66,7 +141,7 @@ fn bytes_pass_in_and_out_as_they_are() {
         let layers = running.wait_started().unwrap();
         let mut seen = 0;
         let mut buffer = vec![0; BLOCK];
-        for block in blocks(SIZE) {
+        for block in blocks(size) {
             stdout.read_exact(&mut buffer).unwrap();
             assert!(buffer == block, "bytes {seen} and following differ");
             seen += BLOCK;

@@ -204,6 +204,7 @@ impl Rig {
             // No test hangs for longer than this.
             timeout_ms: Some(60_000),
             grace_ms: 500,
+            serve: None,
         }
     }
 
@@ -251,6 +252,11 @@ impl Rig {
             stdout: text,
             stderr: errors.join().unwrap(),
         }
+    }
+
+    /// The helper of this rig, for a launcher.
+    pub(crate) fn launcher(&self) -> PathBuf {
+        self.helper()
     }
 
     /// The helper, or a script that starts it in the surroundings asked for.

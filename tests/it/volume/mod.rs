@@ -6,6 +6,7 @@ mod bundles;
 mod finishing;
 mod killed;
 mod limits;
+mod serving;
 mod uploads;
 
 use std::path::{Path, PathBuf};
@@ -146,6 +147,7 @@ impl Place {
         volume.begin(
             &attempt,
             &Beginning {
+                files: &[],
                 name: &job.name,
                 bundle: &bundle,
                 plan: &plan,

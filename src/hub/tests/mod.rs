@@ -1,0 +1,93 @@
+//! What must hold whatever happens: a hub and gateways in a simulated world, where messages are late, links break,
+//! leaders change, and processes crash or are never ready.
+
+mod actors;
+mod world;
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use crate::apps::Bounds;
+use world::{Action, World};
+
+fn bounds() -> impl Strategy<Value = Bounds> {
+    (0..3_u32, 0..4_u32, 1..6_u32, 0..=4_u32, prop::bool::ANY).prop_map(
+        |(min, more, seats, quarters, ends)| Bounds {
+            min_processes: min,
+            max_processes: (min + more).max(1),
+            max_connections: seats,
+            load_factor_thousandths: quarters * 250,
+            init_timeout: Duration::from_secs(6),
+            idle_timeout: ends.then_some(Duration::from_secs(4)),
+            drain_timeout: Duration::from_secs(30),
+        },
+    )
+}
+
+fn action() -> impl Strategy<Value = Action> {
+    let gateway = 0..3_usize;
+    prop_oneof![
+        8 => (gateway.clone(), 1..4_usize, 0..4_usize)
+            .prop_map(|(gateway, count, account)| Action::Come { gateway, count, account }),
+        4 => any::<prop::sample::Index>().prop_map(Action::Leave),
+        3 => (gateway.clone(), any::<prop::sample::Index>()).prop_map(|(gateway, who)| Action::Return { gateway, who }),
+        8 => (0..5000_u64).prop_map(Action::Pass),
+        2 => any::<prop::sample::Index>().prop_map(Action::Crash),
+        1 => Just(Action::Redeploy),
+        1 => bounds().prop_map(Action::SetBounds),
+        2 => gateway.clone().prop_map(Action::Break),
+        2 => (gateway.clone(), prop::bool::ANY, 0..20_000_u64)
+            .prop_map(|(gateway, to_hub, time)| Action::Stall { gateway, to_hub, time }),
+        1 => gateway.prop_map(Action::Kill),
+        1 => (0..12_000_u64).prop_map(Action::LoseLeader),
+        1 => prop::bool::ANY.prop_map(Action::Hold),
+    ]
+}
+
+fn live(mut world: World, actions: Vec<Action>) {
+    for action in actions {
+        world.act(action);
+    }
+    world.heal();
+    world.pass(60_000);
+    world.check_all_served();
+    let before = world.turns();
+    world.pass(120_000);
+    assert_eq!(world.turns(), before, "constant demand starts and ends nothing");
+    world.everybody_leaves();
+    world.pass(60_000);
+    world.check_idle();
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
+
+    /// Proves: SC2 (L, P), SC3 (L, P), SC4 (L, P), SC5 (L, P), SC6 (L, P)
+    #[test]
+    fn bounds_hold_and_everybody_is_served_in_the_end(
+        seed in any::<u64>(),
+        bounds in bounds(),
+        actions in prop::collection::vec(action(), 1..60),
+    ) {
+        live(World::new(seed, bounds, false), actions);
+    }
+
+    /// Proves: CU3 (L), SC4 (L)
+    #[test]
+    fn accounts_have_processes_of_their_own_and_none_starves(
+        seed in any::<u64>(),
+        bounds in bounds(),
+        actions in prop::collection::vec(action(), 1..60),
+    ) {
+        let with_room = |bounds: Bounds| Bounds {
+            max_processes: bounds.max_processes.max(bounds.min_processes + 1),
+            ..bounds
+        };
+        let actions = actions.into_iter().map(|action| match action {
+            Action::SetBounds(bounds) => Action::SetBounds(with_room(bounds)),
+            action => action,
+        });
+        live(World::new(seed, with_room(bounds), true), actions.collect());
+    }
+}

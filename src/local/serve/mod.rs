@@ -1,0 +1,35 @@
+//! `offhost serve`: gateway, processes and jobs in one program. What is to be served lies in a directory of manifests.
+
+mod accounts;
+mod apply;
+pub mod authentication;
+pub mod book;
+pub mod control;
+pub mod directory;
+pub mod doors;
+pub mod elsewhere;
+pub mod ended;
+pub mod entry;
+pub mod fleet;
+pub mod form;
+pub mod install;
+pub mod jobs;
+pub mod keeper;
+pub mod lock;
+pub mod output;
+pub mod prepare;
+mod process;
+pub mod record;
+mod repeat;
+pub mod report;
+pub mod run;
+pub mod schedules;
+pub mod sockets;
+pub mod source;
+pub mod stamp;
+mod state;
+pub mod stop;
+pub mod tally;
+mod telling;
+pub mod upkeep;
+pub mod work;

@@ -235,7 +235,9 @@ impl App {
     /// How many of them it can not do without: full ones, before others have any. Nobody gives way to a visitor who has left.
     fn needed(&self) -> u32 {
         let most = u64::from(self.spec.bounds.max_connections.max(1));
-        let needed = (self.waiting() + self.used_of(true)).div_ceil(most);
+        // Sessions that come back to a full process are seated there all the same, and another one is no help to them.
+        let seated: u64 = self.open_of(true).map(|process| process.used().min(most)).sum();
+        let needed = (self.waiting() + seated).div_ceil(most);
         self.bounded(u32::try_from(needed).unwrap_or(u32::MAX))
             .min(self.target())
     }
@@ -255,11 +257,13 @@ impl App {
 
     /// Seats that are taken at open processes of the current deployment, or of older ones.
     fn used_of(&self, is_current: bool) -> u64 {
+        self.open_of(is_current).map(Process::used).sum()
+    }
+
+    fn open_of(&self, is_current: bool) -> impl Iterator<Item = &Process> {
         self.processes
             .values()
-            .filter(|process| self.is_current(process) == is_current && process.is_open())
-            .map(Process::used)
-            .sum()
+            .filter(move |process| self.is_current(process) == is_current && process.is_open())
     }
 
     fn starting(&self) -> impl Iterator<Item = (&ProcessId, &Process)> {

@@ -60,6 +60,35 @@ fn live(mut world: World, actions: Vec<Action>) {
     world.check_idle();
 }
 
+/// Proves: CU3 (L), SC4 (L)
+#[test]
+fn a_session_beyond_the_seats_of_its_process_keeps_no_process_from_others() {
+    let bounds = Bounds {
+        min_processes: 0,
+        max_processes: 2,
+        max_connections: 3,
+        load_factor_thousandths: 250,
+        init_timeout: Duration::from_secs(6),
+        idle_timeout: None,
+        drain_timeout: Duration::from_secs(30),
+    };
+    let come = |gateway, count, account| Action::Come {
+        gateway,
+        count,
+        account,
+    };
+    let mut world = World::new(1, bounds, true);
+    world.heal();
+    world.act(come(2, 1, 2));
+    world.pass(30_000);
+    // Four connections of one session are at a process of three, and another process is there for comfort.
+    (0..3).for_each(|gateway| world.come_back(gateway, 0));
+    world.pass(30_000);
+    world.act(come(1, 4, 1));
+    world.pass(60_000);
+    world.check_all_served();
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
 

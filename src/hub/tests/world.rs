@@ -136,7 +136,11 @@ impl World {
                     self.leave(&visitor);
                 }
             }
-            Action::Return { gateway, who } => self.come_back(gateway, who),
+            Action::Return { gateway, who } => {
+                if !self.visitors.is_empty() {
+                    self.come_back(gateway, who.index(self.visitors.len()));
+                }
+            }
             Action::Pass(time) => self.pass(time),
             Action::Crash(who) => {
                 let ids: Vec<ProcessId> = self.processes.keys().cloned().collect();
@@ -595,11 +599,8 @@ impl World {
     }
 
     /// A session opens another connection, perhaps at another gateway: it is seated where it was, or waits.
-    fn come_back(&mut self, gateway: usize, who: Index) {
-        if self.visitors.is_empty() {
-            return;
-        }
-        let visitor = who.get(&self.visitors).clone();
+    pub(super) fn come_back(&mut self, gateway: usize, who: usize) {
+        let visitor = self.visitors[who].clone();
         let Some((_, home)) = visitor.seat.clone() else {
             return;
         };

@@ -118,6 +118,8 @@ impl Gateways {
 
     /// Takes the greeting of a gateway that is about to be told everything.
     pub(super) fn synced(&mut self, gateway: &GatewayId) -> Vec<Report> {
+        // The end of an older link that nobody was told yet must not undo what this greeting says.
+        self.unlinked.remove(gateway);
         self.known.get_mut(gateway).map_or_else(Vec::new, |known| {
             known.is_synced = true;
             std::mem::take(&mut known.greeting)

@@ -4,11 +4,17 @@
 mod actors;
 mod world;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
+use tokio::sync::mpsc;
 
-use crate::apps::Bounds;
+use crate::apps::wire::{Report, ToGateway, ToHub, VERSION};
+use crate::apps::{AppSpec, Bounds, Moment};
+use crate::hub::state::State;
+use crate::hub::{FleetEvent, HubOptions, Input, LinkId, OUTBOX};
+use actors::{Order, Orders};
 use world::{Action, World};
 
 fn bounds() -> impl Strategy<Value = Bounds> {
@@ -87,6 +93,57 @@ fn a_session_beyond_the_seats_of_its_process_keeps_no_process_from_others() {
     world.act(come(1, 4, 1));
     world.pass(60_000);
     world.check_all_served();
+}
+
+/// Proves: SC4 (L, P)
+#[test]
+fn the_end_of_an_old_link_undoes_nothing_that_the_new_one_said() {
+    let orders = Arc::new(Orders::default());
+    let mut state = State::new(orders.clone(), HubOptions::default(), Arc::default());
+    let spec = AppSpec {
+        deployment: "0".into(),
+        bounds: Bounds {
+            min_processes: 0,
+            max_processes: 1,
+            max_connections: 1,
+            load_factor_thousandths: 500,
+            init_timeout: Duration::from_secs(6),
+            idle_timeout: None,
+            drain_timeout: Duration::from_secs(30),
+        },
+        held: None,
+        has_pools: false,
+    };
+    let app = "app".into();
+    state.take(Input::Fleet(FleetEvent::AppSet { app, spec }), Moment::ZERO);
+    state.take(Input::Fleet(FleetEvent::Complete), Moment::ZERO);
+    let _first = greet(&mut state, 1, 0);
+    state.settle(Moment::ZERO);
+    // All of it before the hub decides again.
+    state.take(Input::Unlinked { link: 1 }, Moment::from_secs(1));
+    let _second = greet(&mut state, 2, 1);
+    state.settle(Moment::from_secs(1));
+    assert!(matches!(orders.0.lock().unwrap().as_slice(), [Order::Start(..)]));
+}
+
+/// A gateway greets on a link, with so many who wait. What it is told goes where this leads.
+fn greet(state: &mut State, link: LinkId, waiting: u32) -> mpsc::Receiver<ToGateway> {
+    let (to, told) = mpsc::channel(OUTBOX);
+    state.take(Input::Linked { link, to }, Moment::ZERO);
+    let hello = ToHub::Hello {
+        gateway: "gateway".into(),
+        version: VERSION,
+        address: None,
+    };
+    let held = ToHub::Held(Report {
+        app: "app".into(),
+        waiting,
+        uses: Vec::new(),
+    });
+    for message in [hello, held, ToHub::Told] {
+        state.take(Input::Heard { link, message }, Moment::ZERO);
+    }
+    told
 }
 
 proptest! {

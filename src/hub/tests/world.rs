@@ -136,11 +136,7 @@ impl World {
                     self.leave(&visitor);
                 }
             }
-            Action::Return { gateway, who } => {
-                if !self.visitors.is_empty() {
-                    self.come_back(gateway, who.index(self.visitors.len()));
-                }
-            }
+            Action::Return { gateway, who } => self.come_back(gateway, who.index(self.visitors.len().max(1))),
             Action::Pass(time) => self.pass(time),
             Action::Crash(who) => {
                 let ids: Vec<ProcessId> = self.processes.keys().cloned().collect();
@@ -600,7 +596,9 @@ impl World {
 
     /// A session opens another connection, perhaps at another gateway: it is seated where it was, or waits.
     pub(super) fn come_back(&mut self, gateway: usize, who: usize) {
-        let visitor = self.visitors[who].clone();
+        let Some(visitor) = self.visitors.get(who).cloned() else {
+            return;
+        };
         let Some((_, home)) = visitor.seat.clone() else {
             return;
         };

@@ -414,7 +414,7 @@ fn a_password_is_in_nothing_but_its_value() {
     assert!(!format!("{open:?}").contains("s3cret"));
     assert_eq!(
         (apart[0].name.as_str(), apart[0].value.as_str()),
-        ("secret", "s3cret")
+        ("secret", r#""s3cret""#)
     );
     assert_eq!(open.len() + 1, answers.values.len());
 }

@@ -261,6 +261,7 @@ impl State {
             self.carry_out(id, steps);
         }
         self.count(id);
+        self.queue(id);
         self.note_part(id);
         self.publish(id, now);
     }
@@ -297,13 +298,19 @@ impl State {
         }
     }
 
-    /// Keeps the number of all processes, and the order of the applications that wait for one of them to end.
+    /// Keeps the number of all processes.
     fn count(&mut self, id: &AppId) {
-        let Some(entry) = self.apps.get_mut(id) else {
+        if let Some(entry) = self.apps.get_mut(id) {
+            let count = entry.app.count();
+            self.total = self.total + count - std::mem::replace(&mut entry.counted, count);
+        }
+    }
+
+    /// Keeps the order of the applications that wait for a process to end.
+    fn queue(&mut self, id: &AppId) {
+        let Some(entry) = self.apps.get(id) else {
             return;
         };
-        let count = entry.app.count();
-        self.total = self.total + count - std::mem::replace(&mut entry.counted, count);
         let is_short = entry.app.is_short() && !entry.is_removed;
         if !is_short {
             self.short.retain(|short| short != id);

@@ -30,7 +30,7 @@ impl App {
         self.others = scene.others;
         self.yields = scene.yields;
         self.give_up_late(now, &mut steps);
-        self.set_drains(now, &mut steps);
+        self.set_drains(now, scene, &mut steps);
         self.close_idle(now, scene);
         self.end_empty(now, scene, &mut steps);
         self.start_missing(now, scene, mint, &mut steps);
@@ -74,6 +74,9 @@ impl App {
                     self.idle_from(process),
                     (self.yields > 0).then(|| process.last_seat + COURTESY),
                 ),
+                (Phase::Ready, None) if self.is_short && !self.is_current(process) => {
+                    (Some(process.last_seat + self.linger()), None)
+                }
                 _ => (None, None),
             };
             [first, second]
@@ -238,7 +241,7 @@ impl App {
         Some(process.last_seat + timeout)
     }
 
-    fn linger(&self) -> Duration {
+    pub(super) fn linger(&self) -> Duration {
         self.spec
             .bounds
             .idle_timeout

@@ -1,12 +1,12 @@
 //! Which processes get no new sessions.
 
 use super::process::{Cause, Drain, Phase};
-use super::{App, EndCause, Moment, Step};
+use super::{App, EndCause, Moment, Scene, Step};
 use crate::apps::ProcessId;
 
 impl App {
     /// Sets and lifts drains, and ends at once what nobody has seen yet.
-    pub(super) fn set_drains(&mut self, now: Moment, steps: &mut Vec<Step>) {
+    pub(super) fn set_drains(&mut self, now: Moment, scene: &Scene<'_>, steps: &mut Vec<Step>) {
         if self.spec.held.is_some() {
             for id in self.ids(|_, process| process.phase != Phase::Ending) {
                 self.drain(&id, Cause::Held, now, steps);
@@ -16,6 +16,7 @@ impl App {
         self.lift(Cause::Held, steps);
         self.lift_returned(steps);
         self.drain_replaced(now, steps);
+        self.make_room(now, scene, steps);
         self.drain_excess(now, steps);
     }
 
@@ -49,6 +50,23 @@ impl App {
                 && (process.phase == Phase::Starting || has_successor || !is_needed)
         }) {
             self.drain(&id, Cause::Replaced, now, steps);
+        }
+    }
+
+    /// Where the installation has no room for a new process beside the old one, the old one goes first, once it was left.
+    fn make_room(&mut self, now: Moment, scene: &Scene<'_>, steps: &mut Vec<Step>) {
+        let is_stuck = scene.slots == 0
+            && self.open() < self.target()
+            && self.allowed(now) > 0
+            && self.count_of(|_, process| process.phase == Phase::Ending || process.drain.is_some()) == 0;
+        let was_left = |app: &Self, process: &super::Process| {
+            !app.is_current(process)
+                && app.is_known(process, scene)
+                && process.used() == 0
+                && process.last_seat + app.linger() <= now
+        };
+        if is_stuck && let Some(id) = self.fewest_first(self.ids(was_left)).first() {
+            self.drain(id, Cause::Replaced, now, steps);
         }
     }
 

@@ -79,6 +79,8 @@ impl State {
         if let Some(address) = address.filter(|_| is_new) {
             self.announce(app, process, address);
         }
+        // Before anything is decided: whoever is decided about first must not take the room of those that run.
+        self.count(app);
         self.dirty.insert(app.clone());
     }
 

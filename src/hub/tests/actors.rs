@@ -17,7 +17,7 @@ pub(super) struct Orders(pub(super) Mutex<Vec<Order>>);
 #[derive(Debug)]
 pub(super) enum Order {
     Start(AppId, ProcessId, Deployment),
-    End(ProcessId, EndCause),
+    End(AppId, ProcessId, EndCause),
 }
 
 impl Fleet for Orders {
@@ -26,8 +26,9 @@ impl Fleet for Orders {
         self.0.lock().unwrap().push(order);
     }
 
-    fn end(&self, _app: &AppId, process: &ProcessId, cause: EndCause) {
-        self.0.lock().unwrap().push(Order::End(process.clone(), cause));
+    fn end(&self, app: &AppId, process: &ProcessId, cause: EndCause) {
+        let order = Order::End(app.clone(), process.clone(), cause);
+        self.0.lock().unwrap().push(order);
     }
 }
 

@@ -15,7 +15,7 @@ use crate::apps::{AppSpec, Bounds, Moment};
 use crate::hub::state::State;
 use crate::hub::{FleetEvent, HubOptions, Input, LinkId, OUTBOX};
 use actors::{Order, Orders};
-use world::{Action, World};
+use world::{Action, Shape, World};
 
 fn bounds() -> impl Strategy<Value = Bounds> {
     (0..3_u32, 0..4_u32, 1..6_u32, 0..=4_u32, prop::bool::ANY).prop_map(
@@ -35,7 +35,7 @@ fn action() -> impl Strategy<Value = Action> {
     let gateway = 0..3_usize;
     prop_oneof![
         8 => (gateway.clone(), 1..4_usize, 0..4_usize)
-            .prop_map(|(gateway, count, account)| Action::Come { gateway, count, account }),
+            .prop_map(|(gateway, count, who)| Action::Come { gateway, count, who }),
         4 => any::<prop::sample::Index>().prop_map(Action::Leave),
         3 => (gateway.clone(), any::<prop::sample::Index>()).prop_map(|(gateway, who)| Action::Return { gateway, who }),
         8 => (0..5000_u64).prop_map(Action::Pass),
@@ -62,14 +62,14 @@ fn live(mut world: World, actions: Vec<Action>) {
     world.pass(120_000);
     assert_eq!(world.turns(), before, "constant demand starts and ends nothing");
     world.everybody_leaves();
-    world.pass(60_000);
+    // An old process may be kept for a minute after its last visitor, and only then has a new one room.
+    world.pass(90_000);
     world.check_idle();
 }
 
-/// Proves: CU3 (L), SC4 (L)
-#[test]
-fn a_session_beyond_the_seats_of_its_process_keeps_no_process_from_others() {
-    let bounds = Bounds {
+/// Few and small processes, which nothing ends but need.
+fn tight() -> Bounds {
+    Bounds {
         min_processes: 0,
         max_processes: 2,
         max_connections: 3,
@@ -77,13 +77,49 @@ fn a_session_beyond_the_seats_of_its_process_keeps_no_process_from_others() {
         init_timeout: Duration::from_secs(6),
         idle_timeout: None,
         drain_timeout: Duration::from_secs(30),
+    }
+}
+
+fn come(gateway: usize, count: usize, who: usize) -> Action {
+    Action::Come { gateway, count, who }
+}
+
+/// Proves: AP2 (L, P), SC4 (L, P)
+#[test]
+fn a_new_deployment_gets_the_room_of_the_old_one() {
+    let always_one = Bounds {
+        min_processes: 1,
+        ..tight()
     };
-    let come = |gateway, count, account| Action::Come {
-        gateway,
-        count,
-        account,
-    };
-    let mut world = World::new(1, bounds, true);
+    let mut world = World::new(1, always_one, Shape::Several(3));
+    world.heal();
+    world.act(come(0, 1, 0));
+    world.pass(30_000);
+    world.act(Action::Redeploy);
+    // Those that nobody uses go first; the one with a visitor has its time to drain.
+    world.pass(100_000);
+    assert_eq!(world.deployed(), 3);
+}
+
+/// Proves: SC4 (P)
+#[test]
+fn a_new_leader_counts_what_runs_before_it_starts_more() {
+    let mut world = World::new(1, tight(), Shape::Several(2));
+    world.heal();
+    world.act(come(0, 1, 1));
+    world.act(come(1, 1, 2));
+    world.pass(30_000);
+    world.act(come(2, 1, 0));
+    world.act(Action::LoseLeader(500));
+    // The world looks at the bound whenever a process is started.
+    world.pass(60_000);
+    assert_eq!(world.deployed(), 2);
+}
+
+/// Proves: CU3 (L), SC4 (L)
+#[test]
+fn a_session_beyond_the_seats_of_its_process_keeps_no_process_from_others() {
+    let mut world = World::new(1, tight(), Shape::Accounts);
     world.heal();
     world.act(come(2, 1, 2));
     world.pass(30_000);
@@ -102,15 +138,7 @@ fn the_end_of_an_old_link_undoes_nothing_that_the_new_one_said() {
     let mut state = State::new(orders.clone(), HubOptions::default(), Arc::default());
     let spec = AppSpec {
         deployment: "0".into(),
-        bounds: Bounds {
-            min_processes: 0,
-            max_processes: 1,
-            max_connections: 1,
-            load_factor_thousandths: 500,
-            init_timeout: Duration::from_secs(6),
-            idle_timeout: None,
-            drain_timeout: Duration::from_secs(30),
-        },
+        bounds: tight(),
         held: None,
         has_pools: false,
     };
@@ -156,7 +184,7 @@ proptest! {
         bounds in bounds(),
         actions in prop::collection::vec(action(), 1..60),
     ) {
-        live(World::new(seed, bounds, false), actions);
+        live(World::new(seed, bounds, Shape::One), actions);
     }
 
     /// Proves: CU3 (L), SC4 (L)
@@ -174,6 +202,16 @@ proptest! {
             Action::SetBounds(bounds) => Action::SetBounds(with_room(bounds)),
             action => action,
         });
-        live(World::new(seed, with_room(bounds), true), actions.collect());
+        live(World::new(seed, with_room(bounds), Shape::Accounts), actions.collect());
+    }
+    /// Proves: SC4 (L, P)
+    #[test]
+    fn applications_share_what_the_installation_may_have(
+        seed in any::<u64>(),
+        total in 1..8_u32,
+        bounds in bounds(),
+        actions in prop::collection::vec(action(), 1..60),
+    ) {
+        live(World::new(seed, bounds, Shape::Several(total)), actions);
     }
 }

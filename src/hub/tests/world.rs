@@ -22,8 +22,8 @@ pub(super) enum Action {
     Come {
         gateway: usize,
         count: usize,
-        /// 0 for nobody who is known.
-        account: usize,
+        /// Which account, or which application where there are several. 0 for nobody who is known.
+        who: usize,
     },
     Leave(Index),
     /// A session opens another connection.
@@ -46,10 +46,22 @@ pub(super) enum Action {
     Hold(bool),
 }
 
+/// What the visitors of the world share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shape {
+    /// One application.
+    One,
+    /// One application whose visitors' accounts have processes of their own.
+    Accounts,
+    /// Three applications that may have so many processes together.
+    Several(u32),
+}
+
 pub(super) struct World {
     now: Moment,
     random: u64,
-    app: AppId,
+    shape: Shape,
+    apps: Vec<AppId>,
     spec: AppSpec,
     deployments: u32,
     orders: Arc<Orders>,
@@ -77,17 +89,21 @@ fn mint() -> ProcessId {
 }
 
 impl World {
-    /// A world where visitors' accounts have processes of their own, or not.
-    pub(super) fn new(seed: u64, bounds: Bounds, has_pools: bool) -> Self {
+    pub(super) fn new(seed: u64, bounds: Bounds, shape: Shape) -> Self {
+        let apps: &[&str] = match shape {
+            Shape::Several(_) => &["app", "bee", "cat"],
+            Shape::One | Shape::Accounts => &["app"],
+        };
         let mut world = Self {
             now: Moment::ZERO,
             random: seed,
-            app: "app".into(),
+            shape,
+            apps: apps.iter().map(|app| (*app).into()).collect(),
             spec: AppSpec {
                 deployment: "0".into(),
                 bounds,
                 held: None,
-                has_pools,
+                has_pools: shape == Shape::Accounts,
             },
             deployments: 0,
             orders: Arc::default(),
@@ -108,22 +124,12 @@ impl World {
 
     pub(super) fn act(&mut self, action: Action) {
         match action {
-            Action::Come {
-                gateway,
-                count,
-                account,
-            } => {
+            Action::Come { gateway, count, who } => {
                 for _ in 0..count {
                     self.sessions += 1;
-                    let app = match account {
-                        account if account > 0 && self.spec.has_pools => {
-                            self.app.pool(&AccountName::marked(&format!("u{account}"), 1))
-                        }
-                        _ => self.app.clone(),
-                    };
                     self.visitors.push(Visitor {
                         session: self.sessions,
-                        app,
+                        app: self.app_of(who),
                         gateway,
                         seat: None,
                         counts: false,
@@ -187,6 +193,15 @@ impl World {
         self.turn();
     }
 
+    /// Where somebody comes: to an application, or to the pool of an account.
+    fn app_of(&self, who: usize) -> AppId {
+        match self.shape {
+            Shape::Several(_) => self.apps[who % self.apps.len()].clone(),
+            Shape::Accounts if who > 0 => self.apps[0].pool(&AccountName::marked(&format!("u{who}"), 1)),
+            Shape::Accounts | Shape::One => self.apps[0].clone(),
+        }
+    }
+
     pub(super) fn pass(&mut self, time: u64) {
         let until = self.now + Duration::from_millis(time);
         while self.now < until {
@@ -222,41 +237,60 @@ impl World {
     }
 
     pub(super) fn check_all_served(&self) {
+        for app in &self.apps {
+            self.check_served(app);
+        }
+    }
+
+    /// Whether nobody waits at an application without need.
+    fn check_served(&self, app: &AppId) {
         let bounds = &self.spec.bounds;
-        let current = self.current();
+        let current = self.current(app);
+        let is_full = self
+            .total()
+            .is_some_and(|total| self.processes.len() >= total as usize);
         assert!(
-            current >= bounds.min_processes as usize,
+            is_full || current >= bounds.min_processes as usize,
             "the minimum runs: {current}"
         );
-        let waiting = self
-            .visitors
-            .iter()
-            .filter(|visitor| visitor.seat.is_none())
-            .count();
+        let waits = |v: &&Visitor| v.seat.is_none() && v.app.application() == *app;
+        let waiting = self.visitors.iter().filter(waits).count();
         if waiting == 0 {
             return;
         }
-        assert_eq!(
-            current, bounds.max_processes as usize,
-            "{waiting} wait and more could be started"
+        assert!(
+            is_full || current == bounds.max_processes as usize,
+            "{waiting} wait and more than {current} could be started"
         );
-        for (id, process) in &self.processes {
+        for (id, process) in self.open() {
             let used = self.used(id);
-            let is_open = process.deployment == self.spec.deployment && process.gone_at.is_none();
             let waits = |v: &&Visitor| v.seat.is_none() && v.app == process.app;
             assert!(
-                !is_open
-                    || used >= bounds.max_connections as usize
-                    || self.visitors.iter().find(waits).is_none(),
+                used >= bounds.max_connections as usize || self.visitors.iter().find(waits).is_none(),
                 "{waiting} wait and {id} has room: {used}"
             );
-            // Those that always run are kept for whoever is not known.
-            let is_kept = process.app == self.app && bounds.min_processes > 0;
             assert!(
-                !is_open || used > 0 || is_kept,
+                used > 0 || self.may_be_idle(process),
                 "{waiting} wait and nobody uses {id}"
             );
         }
+    }
+
+    /// Whether a process that nobody uses may be kept although somebody waits for another one.
+    fn may_be_idle(&self, process: &Running) -> bool {
+        let bounds = &self.spec.bounds;
+        // Those that always run are kept, of accounts for whoever is not known.
+        let is_kept = self.apps.contains(&process.app) && bounds.min_processes > 0;
+        // Accounts give way to each other; an application keeps what it has for the next visitors of its own.
+        let is_ahead = self.shape != Shape::Accounts
+            && (bounds.idle_timeout.is_none() || self.visitors.iter().any(|v| v.app == process.app));
+        is_kept || is_ahead
+    }
+
+    fn open(&self) -> impl Iterator<Item = (&ProcessId, &Running)> {
+        self.processes
+            .iter()
+            .filter(|(_, process)| process.deployment == self.spec.deployment && process.gone_at.is_none())
     }
 
     fn used(&self, process: &ProcessId) -> usize {
@@ -266,17 +300,21 @@ impl World {
 
     pub(super) fn check_idle(&self) {
         let least = self.spec.bounds.min_processes as usize;
-        let current = self.current();
+        let least = (least * self.apps.len()).min(self.total().map_or(usize::MAX, |total| total as usize));
         if self.spec.bounds.idle_timeout.is_some() {
             assert_eq!(self.processes.len(), least, "only the minimum is left");
         }
-        assert!(current >= least);
+        assert!(self.deployed() >= least);
     }
 
-    fn current(&self) -> usize {
-        let is_current =
-            |process: &&Running| process.deployment == self.spec.deployment && process.gone_at.is_none();
-        self.processes.values().filter(is_current).count()
+    /// Processes of the current deployment that do not end.
+    pub(super) fn deployed(&self) -> usize {
+        self.open().count()
+    }
+
+    fn current(&self, app: &AppId) -> usize {
+        let is_of = |process: &Running| process.app.application() == *app;
+        self.open().filter(|(_, process)| is_of(process)).count()
     }
 
     fn turn(&mut self) {
@@ -292,6 +330,14 @@ impl World {
         self.check_seats();
     }
 
+    /// How many processes all applications may have, if that is bounded.
+    fn total(&self) -> Option<u32> {
+        match self.shape {
+            Shape::Several(total) => Some(total),
+            Shape::One | Shape::Accounts => None,
+        }
+    }
+
     /// A hub begins where there is none.
     fn lead(&mut self) {
         if self.hub.is_some() || self.now < self.hub_back_at {
@@ -300,6 +346,7 @@ impl World {
         self.term += 1;
         let options = HubOptions {
             term: self.term,
+            max_processes_total: self.total().unwrap_or(0),
             ..HubOptions::default()
         };
         let mut state = State::new(self.orders.clone(), options, Arc::default());
@@ -334,10 +381,10 @@ impl World {
     }
 
     fn tell_spec(&mut self) {
-        self.tell(FleetEvent::AppSet {
-            app: self.app.clone(),
-            spec: self.spec.clone(),
-        });
+        for app in self.apps.clone() {
+            let spec = self.spec.clone();
+            self.tell(FleetEvent::AppSet { app, spec });
+        }
     }
 
     fn run_processes(&mut self) {
@@ -381,7 +428,7 @@ impl World {
             self.turns += 1;
             match order {
                 Order::Start(app, process, deployment) => self.start(app, process, deployment),
-                Order::End(process, cause) => self.end(&process, cause),
+                Order::End(app, process, cause) => self.end(app, &process, cause),
             }
         }
     }
@@ -390,6 +437,7 @@ impl World {
         let later = |most: u64, random: u64| Duration::from_millis(random % most);
         let fate = if self.is_kind { 9 } else { self.random() % 10 };
         let (ready, crash) = (self.random(), self.random());
+        let application = app.application();
         let running = Running {
             app,
             deployment: deployment.clone(),
@@ -402,13 +450,18 @@ impl World {
         let same = self
             .processes
             .values()
-            .filter(|process| process.deployment == deployment)
+            .filter(|process| process.app.application() == application && process.deployment == deployment)
             .count();
         let most = self.spec.bounds.max_processes;
         assert!(same <= most as usize, "{same} processes of {most}");
+        let all = self.processes.len();
+        assert!(
+            self.total().is_none_or(|total| all <= total as usize),
+            "{all} processes of all applications"
+        );
     }
 
-    fn end(&mut self, id: &ProcessId, cause: EndCause) {
+    fn end(&mut self, app: AppId, id: &ProcessId, cause: EndCause) {
         let lasts = Duration::from_millis(self.random() % 3000);
         let now = self.now;
         if matches!(cause, EndCause::Idle | EndCause::Drained) {
@@ -423,7 +476,7 @@ impl World {
             running.gone_at = Some(self.now + lasts);
         } else {
             self.tell(FleetEvent::Ended {
-                app: self.app.clone(),
+                app,
                 process: id.clone(),
                 failure: None,
             });

@@ -303,10 +303,10 @@ impl Shelf {
         draining.filter_map(give).collect()
     }
 
-    /// Gives up all free seats, as the hub may give them to others from now on.
+    /// Gives up all seats, as the hub may give them to others from now on. Who sits there stays, and nobody follows.
     pub fn forfeit(&mut self) {
         for place in self.places.values_mut() {
-            place.granted = place.granted.min(place.used);
+            place.granted = 0;
         }
     }
 

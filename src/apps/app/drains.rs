@@ -53,10 +53,11 @@ impl App {
         }
     }
 
-    /// Where the installation has no room for a new process beside the old one, the old one goes first, once it was left.
+    /// Where the installation has no room for the first process of a new deployment, an old one that was left ends first.
     fn make_room(&mut self, now: Moment, scene: &Scene<'_>, steps: &mut Vec<Step>) {
         let is_stuck = scene.slots == 0
-            && self.open() < self.target()
+            && self.open() == 0
+            && self.target() > 0
             && self.allowed(now) > 0
             && self.count_of(|_, process| process.phase == Phase::Ending || process.drain.is_some()) == 0;
         let was_left = |app: &Self, process: &super::Process| {

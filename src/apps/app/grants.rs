@@ -136,12 +136,14 @@ impl App {
         };
         let used = process.used();
         let share = process.shares.entry(gateway.clone()).or_default();
-        share.granted += seats;
+        // Sessions beyond its seats would take the new ones; they count as taken already.
+        let granted = seats + share.used.saturating_sub(share.granted);
+        share.granted += granted;
         let others = u32::try_from(used - u64::from(share.used)).unwrap_or(u32::MAX);
         steps.push(Step::Grant {
             gateway: gateway.clone(),
             process: id.clone(),
-            seats,
+            seats: granted,
             others,
         });
         seats

@@ -134,10 +134,10 @@ impl Process {
         self.sum(|share| share.sessions)
     }
 
-    /// Seats that no gateway has.
+    /// Seats that no gateway has, and that nobody has beyond what gateways have.
     pub(super) fn room(&self, most: u32) -> u32 {
-        let granted = u32::try_from(self.granted()).unwrap_or(u32::MAX);
-        most.saturating_sub(granted)
+        let taken = self.sum(|share| share.granted.max(share.used));
+        most.saturating_sub(u32::try_from(taken).unwrap_or(u32::MAX))
     }
 
     fn sum(&self, of: impl Fn(&Share) -> u32) -> u64 {

@@ -964,5 +964,19 @@ async fn a_gateway_that_is_not_heard_stops_spending_before_its_seats_are_given_a
     let back = claim("a", 1, Some(&first.process), Purpose::Request);
     assert!(one.take(back).await.is_ok(), "a session goes on");
     pass(2).await;
-    assert!(two.take(claim("a", 3, None, Purpose::Socket)).await.is_ok());
+    let third = two.take(claim("a", 3, None, Purpose::Socket)).await.unwrap();
+    let fourth = two.take(claim("a", 4, None, Purpose::Socket)).await.unwrap();
+    is_mute.store(false, Ordering::Relaxed);
+    pass(15).await;
+    drop(first);
+    let mut next = claim("a", 5, None, Purpose::Socket);
+    next.patience = Duration::from_secs(1);
+    assert_eq!(
+        one.take(next.clone()).await.unwrap_err(),
+        NoSeat::Busy,
+        "two others sit there"
+    );
+    drop((third, fourth));
+    pass(1).await;
+    assert!(one.take(next).await.is_ok());
 }

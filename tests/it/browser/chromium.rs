@@ -91,6 +91,9 @@ impl Drop for Chromium {
     }
 }
 
+/// What the browser answers where a page was left before it could say anything.
+const SERVER_ERROR: i32 = -32000;
+
 /// One page.
 #[derive(Debug)]
 pub(crate) struct Page {
@@ -103,6 +106,13 @@ pub(crate) struct Page {
 
 impl Page {
     pub(crate) async fn call(&mut self, method: &str, params: Value) -> Value {
+        match self.ask(method, params).await {
+            Ok(result) => result,
+            Err(error) => panic!("{method}: {error}"),
+        }
+    }
+
+    async fn ask(&mut self, method: &str, params: Value) -> Result<Value, Value> {
         self.number += 1;
         let mut call = json!({ "id": self.number, "method": method, "params": params });
         if let Some(session) = &self.session {
@@ -115,8 +125,12 @@ impl Page {
             let Message::Text(text) = message else { continue };
             let said: Value = serde_json::from_str(&text).unwrap();
             if said["id"] == json!(self.number) {
-                assert!(said["error"].is_null(), "{method}: {}", said["error"]);
-                return said["result"].clone();
+                let error = &said["error"];
+                return if error.is_null() {
+                    Ok(said["result"].clone())
+                } else {
+                    Err(error.clone())
+                };
             }
             self.note(&said);
         }
@@ -143,8 +157,16 @@ impl Page {
     }
 
     pub(crate) async fn value(&mut self, expression: &str) -> Value {
-        let params = json!({ "expression": expression, "returnByValue": true, "awaitPromise": true });
-        self.call("Runtime.evaluate", params).await["result"]["value"].clone()
+        self.call("Runtime.evaluate", evaluation(expression)).await["result"]["value"].clone()
+    }
+
+    /// The value, if the page does not go away under the question.
+    async fn value_of_now(&mut self, expression: &str) -> Option<Value> {
+        match self.ask("Runtime.evaluate", evaluation(expression)).await {
+            Ok(answer) => Some(answer["result"]["value"].clone()),
+            Err(error) if error["code"] == json!(SERVER_ERROR) => None,
+            Err(error) => panic!("Runtime.evaluate: {error}"),
+        }
     }
 
     pub(crate) async fn text(&mut self, expression: &str) -> String {
@@ -158,12 +180,11 @@ impl Page {
     /// Waits until an expression is true; says how long it took.
     pub(crate) async fn until(&mut self, expression: &str) -> Duration {
         let begun = Instant::now();
-        while self.value(expression).await != json!(true) {
-            let shown = self.text("document.documentElement.innerText").await;
-            assert!(
-                begun.elapsed() < Duration::from_secs(20),
-                "never: {expression}; shown: {shown}"
-            );
+        while self.value_of_now(expression).await != Some(json!(true)) {
+            if begun.elapsed() > Duration::from_secs(20) {
+                let shown = self.value_of_now("document.documentElement.innerText").await;
+                panic!("never: {expression}; shown: {shown:?}");
+            }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         begun.elapsed()
@@ -224,4 +245,8 @@ impl Page {
         let path = std::path::Path::new(&directory).join(format!("{name}.png"));
         std::fs::write(path, picture).unwrap();
     }
+}
+
+fn evaluation(expression: &str) -> Value {
+    json!({ "expression": expression, "returnByValue": true, "awaitPromise": true })
 }
